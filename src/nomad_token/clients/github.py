@@ -1,0 +1,25 @@
+"""The runner's id token endpoint (GitHub docs, "OpenID Connect reference")."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import SecretStr
+
+from nomad_token.clients.http import Connection, Lost, Refusal
+
+_JWT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+
+
+def request_id_token(connection: Connection, path: str, query: Mapping[str, str], bearer: SecretStr) -> SecretStr:
+    """Return an id token for the audience in *query*. Raises `Refusal`, `NotSent`, `Lost`."""
+    answer = connection.send(
+        "GET", path, params=query, headers={"Authorization": SecretStr(f"Bearer {bearer.get_secret_value()}")}
+    )
+    if answer.status != 200:
+        raise Refusal(connection.address, answer, [answer.text])
+    body = answer.json()
+    value = body.get("value") if isinstance(body, dict) else None
+    if not isinstance(value, str) or not _JWT.fullmatch(value):
+        raise Lost(connection.address, "the answer holds no JWT")
+    return SecretStr(value)

@@ -1,0 +1,228 @@
+"""HTTP as this program speaks it: bounded, never taking a secret elsewhere, clear about what a failure proves."""
+
+import json
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from nomad_token import __version__
+from nomad_token.clock import Clock
+
+USER_AGENT: Final = f"nomad-token/{__version__}"
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 30.0
+_LARGEST_BODY: Final = 1 << 20
+_SAME_REQUEST_AGAIN: Final = frozenset({307, 308})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 3
+
+
+class Failure(Exception):
+    """A request without the answer that was hoped for; never leaves the program as it is."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        """Keep where the request went and, in words, why it failed."""
+        super().__init__(f"{address}: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class NotSent(Failure):
+    """The server never saw the request: nothing was made."""
+
+    def __init__(self, address: str, reason: str, cause: BaseException | None = None) -> None:
+        """Keep the socket's or TLS's own error as `cause`, for the explanation."""
+        super().__init__(address, reason)
+        self.cause = cause
+
+
+class Lost(Failure):
+    """The request was sent and no whole answer came back: something may have been made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer of a server, at most 1 MiB of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str = field(repr=False)
+
+    def json(self) -> Any:  # noqa: ANN401 - it is whatever the server sent
+        """Return the decoded body, or None where it is not JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+class Refusal(Failure):
+    """The server answered, and the answer is not a success."""
+
+    def __init__(self, address: str, answer: Answer, texts: list[str]) -> None:
+        """Keep the status, and the server's own *texts*, which are foreign: see `text.shown`."""
+        super().__init__(address, f"HTTP {answer.status}")
+        self.status = answer.status
+        self.headers = answer.headers
+        self.texts = texts
+
+    @property
+    def said(self) -> str:
+        """The server's own words, foreign text."""
+        return "; ".join(self.texts)
+
+
+class Connection:
+    """Requests to one server at one address, on one pool of connections."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        clock: Clock,
+        trace: Callable[[str], None],
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Speak to *address* (`http[s]://host[:port][/path]`); *trace* is given a line for each request."""
+        self.address = address
+        self._clock = clock
+        self._trace = trace
+        self._client = httpx.Client(
+            base_url=address,
+            transport=transport or _transport(address),
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            # .netrc and SSL_CERT_FILE would be a way for an earlier step to steer this one
+            trust_env=False,
+        )
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, SecretStr | str] | None = None,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> Answer:
+        """Send one request and return the answer, whatever its status.
+
+        Secrets in *headers* and *body* are revealed here, at the last moment. Raises `NotSent` when the server can't
+        have seen the request, `Lost` when it may have.
+        """
+        request = self._client.build_request(
+            method,
+            path,
+            headers={name: _reveal(value) for name, value in (headers or {}).items()},
+            params=params,
+            json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
+            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+        )
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._once(request, read_seconds)
+            if answer.status not in _REDIRECTS:
+                return answer
+            request = self._redirected(request, answer)
+        raise Lost(self.address, "too many redirects")
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._client.close()
+
+    def _once(self, request: httpx.Request, read_seconds: float) -> Answer:
+        began = self._clock.monotonic()
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > _LARGEST_BODY:
+                        raise Lost(self.address, "the answer is larger than 1 MiB")
+                    if self._clock.monotonic() - began > read_seconds:
+                        raise Lost(self.address, f"the answer took longer than {read_seconds:.0f} s")
+            finally:
+                response.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            cause = _root_cause(error)
+            self._trace(f"{request.method} {request.url.path}: not sent")
+            raise NotSent(self.address, str(cause) or type(cause).__name__, cause) from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            self._trace(f"{request.method} {request.url.path}: no answer")
+            raise Lost(self.address, _words(error)) from None
+        spent = 1000 * (self._clock.monotonic() - began)
+        self._trace(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms")
+        return Answer(response.status_code, response.headers, bytes(body).decode("utf-8", errors="replace"))
+
+    def _redirected(self, request: httpx.Request, answer: Answer) -> httpx.Request:
+        """Follow to the same origin with the same request; refuse everything else, the request carries secrets."""
+        target = request.url.join(answer.headers.get("location", ""))
+        here, there = urlsplit(str(request.url)), urlsplit(str(target))
+        if answer.status not in _SAME_REQUEST_AGAIN or (here.scheme, here.netloc) != (there.scheme, there.netloc):
+            raise Refusal(self.address, answer, [f"redirects to {there.scheme}://{there.netloc}{there.path}"])
+        return httpx.Request(
+            request.method, target, headers=request.headers, content=request.content, extensions=request.extensions
+        )
+
+
+def origin(address: str) -> str:
+    """Return `scheme://host[:port]` of *address*, in lower case: what names a server in an id token's audience."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _transport(address: str) -> httpx.HTTPTransport:
+    # The default SSL context takes 50 ms to build; an http:// address has no use for one, and redirects can't leave it.
+    return httpx.HTTPTransport(verify=_tls() if address.startswith("https://") else False)
+
+
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _reveal(value: object) -> Any:  # noqa: ANN401 - a header's or a JSON body's value
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the socket's or TLS's error below httpx's and httpcore's, which only repeat its text."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ssl.SSLError, socket.gaierror, ConnectionError, TimeoutError)):
+            return cause
+        error, cause = cause, cause.__cause__ or cause.__context__
+    return error
+
+
+def _words(error: httpx.HTTPError) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+class Connections:
+    """One `Connection` an address: what is asked of a server goes over one pool."""
+
+    def __init__(
+        self, clock: Clock, trace: Callable[[str], None], transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Open no connection yet; *transport* is used for each, where it is given."""
+        self._clock = clock
+        self._trace = trace
+        self._transport = transport
+        self._open: dict[str, Connection] = {}
+
+    def __call__(self, address: str) -> Connection:
+        """Return the connection to *address*."""
+        if address not in self._open:
+            self._open[address] = Connection(address, clock=self._clock, trace=self._trace, transport=self._transport)
+        return self._open[address]
+
+    def close(self) -> None:
+        """Close them all."""
+        for connection in self._open.values():
+            connection.close()

@@ -1,0 +1,177 @@
+"""Vault's and OpenBao's API, as far as it is used (api-contract 1 and 3)."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Refusal
+
+# Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
+CREDS_SECONDS: Final = 95.0
+
+UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_OPAQUE: Final = r"^[\w.=-]{8,4096}$"
+_NOMAD_REFUSED: Final = re.compile(r"Unexpected response code: (\d{3}) \((.*?)\)?\s*$", re.DOTALL)
+
+
+def _like(pattern: str) -> AfterValidator:
+    """Refuse a secret that can't be one: a line break in it would be a second line of an environment file."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(pattern, secret.get_secret_value(), re.ASCII):
+            raise ValueError("not plausible")
+        return secret
+
+    return AfterValidator(check)
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+_Model = TypeVar("_Model", bound=_Read)
+
+
+class Login(_Read):
+    """The `auth` object of a login (api-contract 3.2)."""
+
+    client_token: Annotated[SecretStr, _like(_OPAQUE)]
+    accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
+    lease_duration: int = Field(ge=0)
+    """Seconds of life; 0 is for ever."""
+    token_type: str = "service"  # noqa: S105 - a kind of token
+    num_uses: int = 0
+    """0 is without limit."""
+
+
+class Creds(_Read):
+    """What `<mount>/creds/<role>` returns (api-contract 1.5)."""
+
+    lease_id: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=512)
+    lease_duration: int = Field(ge=0)
+    """Seconds."""
+    renewable: bool
+    accessor_id: str = Field(pattern=UUID)
+    secret_id: Annotated[SecretStr, _like(UUID)]
+
+
+class VaultPlace(BaseModel):
+    """Where a Vault is, and which namespaces hold the engine and the login."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    namespace: str = ""
+    auth_namespace: str = ""
+
+
+class Vault:
+    """One Vault or OpenBao server."""
+
+    def __init__(self, connection: Connection, place: VaultPlace) -> None:
+        """Speak over *connection*, which leads to *place*."""
+        self._connection = connection
+        self._place = place
+
+    @property
+    def address(self) -> str:
+        """The server's address, as it was given."""
+        return self._place.address
+
+    def log_in(self, path: str, body: Mapping[str, object]) -> Login:
+        """`POST auth/<path>`; raises `Refusal`, also where a second factor is asked for, `NotSent`, `Lost`."""
+        answer = self._call("POST", path, namespace=self._place.auth_namespace, body=body)
+        auth = _object(answer.json(), "auth")
+        if auth.get("mfa_requirement") and not auth.get("client_token"):
+            raise Refusal(self.address, answer, ["the login asks for a second factor (mfa_requirement)"])
+        return self._read(Login, auth)
+
+    def creds(self, token: SecretStr, mount: str, role: str) -> Creds:
+        """`GET <mount>/creds/<role>`: each call makes a token. Raises `Refusal`, `NotSent`, `Lost`."""
+        answer = self._call("GET", f"{mount}/creds/{role}", token=token, read_seconds=CREDS_SECONDS)
+        body = _object(answer.json())
+        return self._read(Creds, body | _object(body, "data"))
+
+    def may(self, token: SecretStr, capability: str, path: str, *, read_seconds: float) -> bool:
+        """`POST sys/capabilities-self`: may *token* do that? A refusal counts as no."""
+        try:
+            answer = self._call(
+                "POST", "sys/capabilities-self", token=token, body={"paths": [path]}, read_seconds=read_seconds
+            )
+        except Refusal:
+            return False
+        held = _object(answer.json(), "data").get(path) or []
+        return capability in held or "root" in held
+
+    def revoke_lease(self, token: SecretStr, lease_id: str, *, read_seconds: float) -> None:
+        """`POST sys/leases/revoke`, waiting for the engine: a refusal by Nomad is a `Refusal` here."""
+        body = {"lease_id": lease_id, "sync": True}
+        self._call("POST", "sys/leases/revoke", token=token, body=body, read_seconds=read_seconds)
+
+    def revoke_self(self, token: SecretStr, *, read_seconds: float) -> None:
+        """`POST auth/token/revoke-self`: the leases of the token are queued to end with it (api-contract 3.2)."""
+        self._call(
+            "POST",
+            "auth/token/revoke-self",
+            token=token,
+            namespace=self._place.auth_namespace,
+            read_seconds=read_seconds,
+        )
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: SecretStr | None = None,
+        namespace: str | None = None,
+        body: Mapping[str, object] | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> Answer:
+        headers: dict[str, SecretStr | str] = {"X-Vault-Request": "true"}
+        within = self._place.namespace if namespace is None else namespace
+        if within:
+            headers["X-Vault-Namespace"] = within
+        if token is not None:
+            headers["X-Vault-Token"] = token
+        answer = self._connection.send(method, f"/v1/{path}", headers=headers, body=body, read_seconds=read_seconds)
+        if answer.status not in {200, 202, 204}:
+            raise Refusal(self.address, answer, _errors(answer))
+        return answer
+
+    def _read(self, model: type[_Model], raw: dict[str, Any]) -> _Model:
+        """Check an answer that should hold a secret; one that does not is as good as lost."""
+        try:
+            return model.model_validate(raw)
+        except ValidationError as error:
+            amiss = ", ".join(sorted({str(detail["loc"][0]) for detail in error.errors(include_input=False)}))
+            raise Lost(self.address, f"the answer has no plausible {amiss}") from None
+
+
+def policy_denies(refusal: Refusal) -> bool:
+    """Tell a policy's 403 from that of a token which is gone (api-contract 3.1).
+
+    A policy's says `1 error occurred:`; a dead token's is `permission denied` alone, or with `invalid token`.
+    """
+    return refusal.status == 403 and "invalid token" not in refusal.said and "error occurred" in refusal.said
+
+
+def nomad_refused(refusal: Refusal) -> tuple[int, str] | None:
+    """Return Nomad's own status and text out of Vault's 500, or None where Nomad said nothing (api-contract 1.5)."""
+    found = _NOMAD_REFUSED.search(refusal.said)
+    return (int(found[1]), found[2]) if found else None
+
+
+def _object(value: Any, *path: str) -> dict[str, Any]:  # noqa: ANN401 - decoded JSON
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _errors(answer: Answer) -> list[str]:
+    errors = _object(answer.json()).get("errors")
+    if isinstance(errors, list):
+        return [str(error) for error in errors]
+    return [answer.text] if answer.text else []

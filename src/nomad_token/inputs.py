@@ -1,0 +1,259 @@
+"""Inputs: declared once, each in the group of what uses it; read once, frozen.
+
+Whatever lists inputs (action.yml, the README's table, the check for misspelt names) is made from these declarations.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nomad_token.declared import Declared, Lookup
+from nomad_token.errors import InputError
+from nomad_token.text import shown
+
+
+def declare(default: Any = ..., *, about: str, environment: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a field's
+    """Declare an input; without a *default* it must be given."""
+    return Field(default, description=about, json_schema_extra={"environment": list(environment)})
+
+
+class InputGroup(BaseSettings):
+    """The inputs of one kind of thing. The fields' names with hyphens are the inputs' names."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        # Pydantic quotes what it refuses, and that may be a secret.
+        hide_input_in_errors=True,
+        validate_default=True,
+        alias_generator=lambda field: field.replace("_", "-"),
+    )
+
+    @classmethod
+    def read(cls, lookup: Lookup) -> Self:
+        """Read the group where *lookup* finds its values. Raises `InputError` for a missing or impossible one."""
+        try:
+            return cls(lookup=lookup)  # type: ignore[call-arg] # taken by the source below
+        except ValidationError as error:
+            raise InputError(_refused(cls, error, lookup)) from None
+
+    @classmethod
+    def declared(cls) -> list[Declared]:
+        """List the group's inputs, in their order."""
+        return [_declared(name, field) for name, field in cls.model_fields.items()]
+
+    def secrets(self) -> list[SecretStr]:
+        """List the secrets that were given, for masking."""
+        return [value for _, value in self if isinstance(value, SecretStr)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read from the platform alone: what the process's environment may say is the platform's rule."""
+        return (_PlatformSource(settings_cls, init_settings().get("lookup")),)
+
+
+class _PlatformSource(PydanticBaseSettingsSource):
+    """Values from a `Lookup`, under the inputs' own names."""
+
+    def __init__(self, settings_cls: type[BaseSettings], lookup: Lookup | None) -> None:
+        super().__init__(settings_cls)
+        self._lookup = lookup or (lambda _: None)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        declared = _declared(field_name, field)
+        found = self._lookup(declared)
+        return (found.value if found else None), declared.name, False
+
+    def __call__(self) -> dict[str, Any]:
+        read = [self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items()]
+        return {alias: value for value, alias, _ in read if value is not None}
+
+
+def seconds(value: object) -> object:
+    """Read `90`, `90s`, `2m`, `1h30m` as seconds; anything else is left for the type to refuse."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().isdigit():
+        return float(value)
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value.strip())
+    if parts is None or not value.strip():
+        raise ValueError("is not a duration: write for example 90s, 2m or 1h30m")
+    hours, minutes, rest = (int(part or 0) for part in parts.groups())
+    return float(3600 * hours + 60 * minutes + rest)
+
+
+def _address(value: str) -> str:
+    """Check a server's address; a path below the host is kept, a user in it is refused: it would be logged."""
+    value = value.strip().rstrip("/")
+    if "://" not in value:
+        raise ValueError(f"has no scheme: write https://{shown(value)}")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not an address like https://host:8200")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password, which would be logged: leave them out")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is not a number below 65536") from None
+    return re.sub(r"/v1$", "", value)
+
+
+def _mount(value: str) -> str:
+    """Check a path of Vault: segments of any depth, without slashes at the ends."""
+    value = value.strip().strip("/")
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value) or ".." in value.split("/"):
+        raise ValueError("is not a mount path like nomad or teams/deploy/nomad")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400)]
+Address = Annotated[str, AfterValidator(_address)]
+Mount = Annotated[str, AfterValidator(_mount)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512)]
+
+_FORBIDDEN_ENV: Final = re.compile(
+    r"(GITHUB_|RUNNER_|ACTIONS_|CI_|LD_|PYTHON|GIT_).*|PATH|HOME|NODE_OPTIONS|BASH_ENV|ENV", re.IGNORECASE
+)
+
+
+def _env_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("is not a variable's name: letters, digits and _, not beginning with a digit")
+    if _FORBIDDEN_ENV.fullmatch(value):
+        raise ValueError("would steer the runner, the loader or the shell: choose another name")
+    return value
+
+
+class JobInputs(InputGroup):
+    """What holds for every issuer: where the token goes, how long we try, how it ends."""
+
+    env_name: Annotated[str, AfterValidator(_env_name)] = declare(
+        "NOMAD_TOKEN", about="The environment variable that holds the token in the job's next steps."
+    )
+    export_env: Literal["auto", "true", "false"] = declare(
+        "auto",
+        about="Whether the token is put into that variable. `auto` does so unless Nomad says that it is a management "
+        "token, which has to be asked for with `true`.",
+    )
+    export_output: bool = declare(default=True, about="Whether the token is put into the output `token`.")
+    verify: Literal["auto", "required", "off"] = declare(
+        "auto",
+        about="Whether to wait until Nomad accepts the token, which needs `nomad-addr`. `auto` warns when Nomad can't "
+        "be reached from here, `required` fails then.",
+    )
+    timeout: Duration = declare(
+        "120s", about="How long to try. After it no request is begun; a credential that is under way is still awaited."
+    )
+    revoke: bool = declare(
+        default=True, about="Whether the token is revoked when the job ends. A failed mint is undone anyway."
+    )
+    on_revoke_failure: Literal["warn", "fail"] = declare(
+        "warn", about="What a token that could not be revoked does to the job: a warning, or a failed post-step."
+    )
+    summary: Literal["auto", "always", "never"] = declare(
+        "auto", about="When to write to the job summary. `auto` does so when something needs attention."
+    )
+
+
+class NomadInputs(InputGroup):
+    """Where Nomad is."""
+
+    nomad_addr: Address | Literal[""] = declare(
+        "",
+        environment=["NOMAD_ADDR"],
+        about="Nomad's address, such as https://nomad.example.com:4646: used to prove that the token is accepted, and "
+        "that it is dead afterwards. Given as an input, it is exported as `NOMAD_ADDR`.",
+    )
+    nomad_region: Line = declare(
+        "",
+        environment=["NOMAD_REGION"],
+        about="The Nomad region to ask. Given as an input, it is exported as `NOMAD_REGION`.",
+    )
+    nomad_namespace: Line = declare(
+        "",
+        environment=["NOMAD_NAMESPACE"],
+        about="A Nomad namespace for the next steps: given as an input, it is exported as `NOMAD_NAMESPACE`.",
+    )
+
+
+def check_names(given: Iterable[str], declared: Iterable[Declared]) -> None:
+    """Raise `InputError` where an input was *given* that is not *declared*, with the name that was likely meant.
+
+    The runner only warns about such a name, and hands it over.
+    """
+    known = {one.name for one in declared}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError("\n".join(_unknown(name, known) for name in unknown))
+
+
+# vault-action's names, as the runner spells them, and what they are called here. Its `role`, which is the role of the
+# login, has the name of our role of the engine: the text for an unknown role says so.
+_OF_VAULT_ACTION: Final = {
+    "url": "`vault-addr`",
+    "method": "`vault-auth-method`",
+    "path": "`vault-auth-path`",
+    "namespace": "`vault-namespace`",
+    "jwtgithubaudience": "`audience`",
+    "exportenv": "`export-env`",
+    "outputtoken": "`export-output`",
+    "secrets": "`role`: the ROLE of `nomad/creds/ROLE`, and `vault-mount` where the mount is not `nomad`",
+}
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    if meant := _OF_VAULT_ACTION.get(name):
+        return f"`{shown(name)}` is vault-action's name; here it is called {meant}."
+    close = difflib.get_close_matches(name.replace("_", "-"), sorted(known), n=1)
+    return f"`{shown(name)}` is not an input" + (f": did you mean `{close[0]}`?" if close else ".")
+
+
+def _declared(field_name: str, field: FieldInfo) -> Declared:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    default = "" if field.is_required() or field.default is None else field.default
+    environment = extra.get("environment", [])
+    return Declared(
+        name=field_name.replace("_", "-"),
+        about=field.description or "",
+        default=str(default).lower() if isinstance(default, bool) else str(default),
+        environment=tuple(str(name) for name in environment) if isinstance(environment, list) else (),
+        secret="SecretStr" in str(field.annotation),
+        required=field.is_required(),
+        choices=tuple(choice for choice in getattr(field.annotation, "__args__", ()) if isinstance(choice, str)),
+    )
+
+
+def _refused(group: type[InputGroup], error: ValidationError, lookup: Lookup) -> str:
+    """Put Pydantic's findings into the user's words, one line an input."""
+    by_name = {one.name: one for one in group.declared()}
+    lines: dict[str, str] = {}
+    for detail in error.errors(include_input=False, include_url=False):
+        one = by_name[str(detail["loc"][0])]
+        found = lookup(one)
+        if found is None:
+            elsewhere = f", or set {' or '.join(one.environment)}" if one.environment else ""
+            lines[one.name] = f"`{one.name}` is missing: give it under `with:`{elsewhere}. {one.about}"
+            continue
+        reason = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else _reason(one, detail["msg"])
+        value = "its value" if one.secret else f"`{shown(found.value)}`"
+        lines.setdefault(one.name, f"`{one.name}`: {value} {reason}.")
+    return "\n".join(lines.values())
+
+
+def _reason(one: Declared, message: str) -> str:
+    if one.choices and one.choices != ("",):
+        return f"is not one of {', '.join(choice for choice in one.choices if choice)}"
+    return f"is refused: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,61 @@
+"""Who grants a token: from inputs to a credential, every secret in custody before the next request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from pydantic import SecretStr
+
+from nomad_token.clients.http import Connection
+from nomad_token.clients.vault import VaultPlace
+from nomad_token.clock import Clock, Deadline
+from nomad_token.credential import Credential
+from nomad_token.custody import Custody
+from nomad_token.declared import Declared, Lookup
+from nomad_token.errors import Error
+from nomad_token.signals import Signals
+
+
+class Unclear(Exception):
+    """A token may have been made that nobody holds. Once that is undone, the issuer may be asked again."""
+
+    def __init__(self, error: Error) -> None:
+        """Keep the *error* that is reported when it isn't tried again."""
+        super().__init__(error.what)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an issuer works with."""
+
+    connect: Callable[[str], Connection]
+    id_token: Callable[[str], SecretStr]
+    """Get the platform's id token for an audience, masked already."""
+    advice: Callable[[str], str]
+    """What the platform knows of an address that can't be reached."""
+    custody: Custody
+    signals: Signals
+    clock: Clock
+    deadline: Deadline
+
+
+class Issuer(Protocol):
+    """One way to be granted a token: an `InputGroup` of the inputs that only it reads, and what it makes of them."""
+
+    # read the issuer's own inputs, and those of what it uses; raises InputError
+    @classmethod
+    def read(cls, lookup: Lookup) -> Self: ...  # noqa: D102
+
+    # list its own inputs, for the pages
+    @classmethod
+    def declared(cls) -> list[Declared]: ...  # noqa: D102
+
+    # the inputs that are secret, for masking
+    def secrets(self) -> list[SecretStr]: ...  # noqa: D102
+
+    # the Vault that the post-step will need; None for an issuer without one
+    def vault(self) -> VaultPlace | None: ...  # noqa: D102
+
+    # be granted a token; raises Error, or Unclear where one may have been made that nobody holds
+    def issue(self, env_name: str, means: Means) -> Credential: ...  # noqa: D102

@@ -1,0 +1,185 @@
+"""`vault`: Vault's or OpenBao's Nomad secrets engine, after a login of our own."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, PrivateAttr, SecretStr
+
+from nomad_token.clients.http import Failure
+from nomad_token.clients.vault import Creds, Login, Vault, VaultPlace
+from nomad_token.credential import Credential
+from nomad_token.declared import Lookup
+from nomad_token.errors import Error, Refused
+from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
+from nomad_token.issuers.base import Means, Unclear
+from nomad_token.issuers.vault_refusals import explain_creds, explain_login
+from nomad_token.retry import Verdict, of_making, patiently
+from nomad_token.signals import ANSWER_WITHIN
+from nomad_token.state import Asked, HeldLease, HeldLogin
+from nomad_token.vault_auth import METHODS
+from nomad_token.vault_auth.base import Circumstances, VaultAuth
+
+_Result = TypeVar("_Result", Login, Creds)
+
+
+def _role(value: str) -> str:
+    """Check the name of an engine role (api-contract 1.1)."""
+    name = value.strip()
+    if "/" in name:
+        raise ValueError(
+            "holds a path: `role` is the ROLE of nomad/creds/ROLE alone, and `vault-mount` says where the engine is"
+        )
+    if (
+        not all(char.isalnum() or char in "_-." for char in name)
+        or not (name[0] + name[-1]).replace("_", "a").isalnum()
+    ):
+        raise ValueError("is not a role's name: letters, digits, _, - and ., with no - or . at the ends")
+    return name
+
+
+def _method(value: str) -> str:
+    if value not in METHODS:
+        raise ValueError(f"is not one of {', '.join(METHODS)}")
+    return value
+
+
+class VaultIssuer(InputGroup):
+    """The inputs of the issuer, and its two requests (api-contract 1.5 and 3)."""
+
+    role: Annotated[str, AfterValidator(_role)] = declare(
+        about="The role of Vault's Nomad secrets engine: the ROLE of `nomad/creds/ROLE`. (The role of the login is "
+        "`vault-auth-role`.)"
+    )
+    vault_addr: Address = declare(
+        environment=["VAULT_ADDR"], about="Vault's or OpenBao's address, such as https://vault.example.com:8200."
+    )
+    vault_namespace: Line = declare(
+        "", environment=["VAULT_NAMESPACE"], about="The Vault namespace of the Nomad secrets engine."
+    )
+    vault_auth_namespace: Line = declare(
+        "", about="The Vault namespace of the login, where it differs from `vault-namespace`."
+    )
+    vault_mount: Mount = declare("nomad", about="Where the Nomad secrets engine is mounted.")
+    vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
+        "jwt", about="How the job logs in to Vault. `jwt`: with its id token."
+    )
+    vault_auth_path: Mount | None = declare(
+        None, about="Where the auth method is mounted, below `auth/`. Without it: the method's name."
+    )
+    vault_auth_role: Line = declare("", about="The role of the login. Without it: the auth method's `default_role`.")
+    _auth: VaultAuth = PrivateAttr()
+
+    @classmethod
+    def read(cls, lookup: Lookup) -> Self:
+        """Read the issuer's inputs, and those of the auth method that they choose."""
+        issuer = super().read(lookup)
+        issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)
+        return issuer
+
+    def secrets(self) -> list[SecretStr]:
+        """List the secret inputs."""
+        return self._auth.secrets()
+
+    def vault(self) -> VaultPlace:
+        """Name the server and the namespaces."""
+        return VaultPlace(
+            address=self.vault_addr,
+            namespace=self.vault_namespace,
+            auth_namespace=self.vault_auth_namespace or self.vault_namespace,
+        )
+
+    def issue(self, env_name: str, means: Means) -> Credential:
+        """Log in, and read the role's credential. Raises `Error`, `Unclear`."""
+        vault = Vault(means.connect(self.vault_addr), self.vault())
+        login, login_ends = self._log_in(vault, means)
+        began = means.clock.now()
+        creds = self._read_creds(vault, login, means)
+        lease_ends = began + timedelta(seconds=creds.lease_duration)
+        means.custody.hold(
+            [creds.secret_id],
+            HeldLease(lease_id=creds.lease_id, accessor_id=creds.accessor_id, secret=creds.secret_id, ends=lease_ends),
+        )
+        return Credential(
+            secret=creds.secret_id,
+            accessor_id=creds.accessor_id,
+            issuer="vault",
+            env_name=env_name,
+            lease_id=creds.lease_id,
+            lease_duration=creds.lease_duration,
+            lease_renewable=creds.renewable,
+            # Vault ends the lease with the token that asked for it (api-contract 7.4).
+            expires_at=min(lease_ends, login_ends or lease_ends),
+        )
+
+    def _log_in(self, vault: Vault, means: Means) -> tuple[Login, datetime | None]:
+        auth_path = self.vault_auth_path or self.vault_auth_method
+        request = self._auth.login_request(
+            Circumstances(self.vault_addr, auth_path, self.vault_auth_role, means.id_token)
+        )
+        means.custody.asked(Asked(what="login", path=request.path, at=means.clock.now()))
+        began = means.clock.now()
+        try:
+            login = _awaited(lambda: vault.log_in(request.path, request.body), means)
+        except Failure as failure:
+            raise _judged(
+                failure, explain_login(failure, request, self, means.advice(failure.address)), means
+            ) from None
+        ends = began + timedelta(seconds=login.lease_duration) if login.lease_duration else None
+        means.custody.hold(
+            [login.client_token],
+            HeldLogin(token=login.client_token, accessor=login.accessor, ends=ends, uses=login.num_uses),
+        )
+        if means.custody.plan.revoke:
+            _refuse_what_cannot_be_revoked(login, request.path)
+        return login, ends
+
+    def _read_creds(self, vault: Vault, login: Login, means: Means) -> Creds:
+        auth_path = (self.vault_auth_path or self.vault_auth_method).replace("/", "-")
+        means.custody.asked(
+            Asked(
+                what="creds",
+                path=f"{self.vault_mount}/creds/{self.role}",
+                named=f"vault-{self.role}-{auth_path}-",
+                at=means.clock.now(),
+            )
+        )
+        try:
+            return _awaited(lambda: vault.creds(login.client_token, self.vault_mount, self.role), means)
+        except Failure as failure:
+            raise _judged(failure, explain_creds(failure, self, means.advice(failure.address)), means) from None
+
+
+def _awaited(send: Callable[[], _Result], means: Means) -> _Result:
+    """Send what makes something: an answer that is under way is awaited, even when the job is cancelled."""
+
+    def whole() -> _Result:
+        with means.signals.held(ANSWER_WITHIN):
+            return send()
+
+    return patiently(whole, of_making, clock=means.clock, deadline=means.deadline)
+
+
+def _judged(failure: Failure, error: Error, means: Means) -> Error | Unclear:
+    """Tell a plain no from one that may have made something all the same."""
+    if of_making(failure) is Verdict.UNCLEAR:
+        return Unclear(error)
+    means.custody.nothing_made()
+    return error
+
+
+def _refuse_what_cannot_be_revoked(login: Login, path: str) -> None:
+    """Refuse a login whose credential could not be undone (design §5; api-contract 7.4 and 7.5)."""
+    role = path.removesuffix("/login") + "/role/ROLE"
+    if login.token_type == "batch":  # noqa: S105 - a kind of token
+        raise Refused(
+            "Vault's login gave a batch token, and no token was read with it.",
+            why="A batch token can't be revoked, and with the default policy neither can its lease.",
+            fix=f"Set token_type=service on the role of the login ({role}), or `revoke: false` here.",
+        )
+    if login.num_uses == 1:
+        raise Refused(
+            "Vault's login gave a token for a single use, and no token was read with it.",
+            why="Its last use can't return a credential, and one more is needed to revoke it.",
+            fix=f"Set token_num_uses to 0, or to 4 or more, on the role of the login ({role}).",
+        )

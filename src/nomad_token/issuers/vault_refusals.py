@@ -1,0 +1,189 @@
+"""What Vault's refusals mean, in words: what happened, what it usually means, what to do (api-contract 1.5 and 3.1)."""
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from nomad_token.clients.http import Failure, NotSent, Refusal
+from nomad_token.clients.vault import nomad_refused, policy_denies
+from nomad_token.errors import Error, NotFound, Refused, Temporary
+from nomad_token.text import pasted, shown
+from nomad_token.vault_auth.base import LoginRequest
+
+if TYPE_CHECKING:
+    from nomad_token.issuers.vault import VaultIssuer
+
+
+def explain_login(failure: Failure, request: LoginRequest, issuer: "VaultIssuer", advice: str) -> Error:
+    """Turn a failed login into an error; *advice* is the platform's on an address that can't be reached."""
+    if not isinstance(failure, Refusal):
+        return _no_answer(failure, "vault-addr", advice)
+    known = request.explain(failure) or _of_any_request(failure, issuer)
+    if known:
+        return known
+    if failure.status == 403:
+        return Refused(
+            f"Vault refused the login at `{request.path}`: {shown(failure.said)}",
+            why="No auth method is mounted there (Vault says so with a 403), or the namespace is another one.",
+            fix="Compare `vault-auth-path` and `vault-auth-namespace` with: vault auth list",
+        )
+    return _unexpected(failure, f"to the login at `{request.path}`")
+
+
+def explain_creds(failure: Failure, issuer: "VaultIssuer", advice: str) -> Error:
+    """Turn a failed creds read into an error."""
+    if not isinstance(failure, Refusal):
+        return _no_answer(failure, "vault-addr", advice)
+    path = f"{issuer.vault_mount}/creds/{issuer.role}"
+    nomad = nomad_refused(failure)
+    if nomad is not None:
+        return _nomad_refused_vault(*nomad, mount=issuer.vault_mount)
+    return _of_creds(failure, issuer, path) or _of_any_request(failure, issuer) or _unexpected(failure, f"to `{path}`")
+
+
+def _of_creds(refusal: Refusal, issuer: "VaultIssuer", path: str) -> Error | None:
+    said = refusal.said
+    what = f"Vault refused `{path}`: {shown(said)}"
+    access = f"{issuer.vault_mount}/config/access"
+    if refusal.status == 400 and "not found" in said:
+        return NotFound(
+            what,
+            why="The Nomad engine has no such role. A role that was written to "
+            f"`{issuer.vault_mount}/roles/…` went nowhere: the engine knows `{issuer.vault_mount}/role/…` alone. "
+            "And vault-action's `role` is called `vault-auth-role` here.",
+            fix=f"vault list {issuer.vault_mount}/role shows the roles; one is made with: "
+            f"vault write {issuer.vault_mount}/role/{pasted(issuer.role)} policies=POLICY",
+        )
+    if refusal.status == 400 and "one use left" in said:
+        return Refused(
+            what,
+            why="The login's token had no use left but this one.",
+            fix="Set token_num_uses to 0, or to 4 or more, on the role of the login.",
+        )
+    if refusal.status == 403 and policy_denies(refusal):
+        return Refused(
+            f"Vault refused `{path}` by policy: {shown(said)}",
+            why=f"The login worked, and its policies don't allow the read. Where the mount `{issuer.vault_mount}` does "
+            "not exist, Vault says the same.",
+            fix="Add to a policy of the login's role:\n"
+            f'  path "{path}" {{ capabilities = ["read"] }}\n'
+            "and compare `vault-mount` and `vault-namespace` with: vault secrets list",
+        )
+    if refusal.status == 403:
+        return Refused(
+            what,
+            why="The login's token is gone already: its token_ttl is a few seconds, or somebody revoked it.",
+            fix="Set token_ttl on the role of the login to the job's length.",
+        )
+    if refusal.status == 404:
+        return NotFound(
+            what,
+            why=f"No secrets engine is mounted at `{issuer.vault_mount}`, or it is not the Nomad engine.",
+            fix="Compare `vault-mount` with: vault secrets list",
+        )
+    if "dial tcp" in said or "no such host" in said:
+        return Temporary(
+            f"Vault can't reach Nomad: {shown(said)}",
+            why=f"The address in `{access}` is the one that Vault uses, not the job's `nomad-addr`.",
+            fix=f"Check it: vault read {access}",
+        )
+    return None
+
+
+def _nomad_refused_vault(status: int, said: str, *, mount: str) -> Error:
+    """Name what Nomad said to Vault, which passes it on in a 500."""
+    what = f"Nomad refused Vault: {shown(said)} (HTTP {status})"
+    if "ACL support disabled" in said:
+        return Refused(
+            what,
+            why="The Nomad servers run without ACLs, so there is nothing to mint.",
+            fix="Set `acl { enabled = true }` on the servers and the clients of Nomad, restart them, and bootstrap: "
+            "nomad acl bootstrap",
+        )
+    if status == 403 or "ACL token" in said:
+        return Refused(
+            what,
+            why=f"The token that Vault holds in `{mount}/config/access` is not a management token of this Nomad, "
+            "or it has expired or was deleted. (Vault let the job in; its policies are not the trouble.)",
+            fix="Give Vault a new one:\n"
+            "  nomad acl token create -name=vault -type=management\n"
+            f"  vault write {mount}/config/access address=NOMAD_ADDRESS token=SECRET_ID",
+        )
+    if "token name too long" in said:
+        return Refused(
+            what,
+            why=f"`max_token_name_length` in `{mount}/config/access` is more than the 256 bytes that Nomad takes.",
+            fix=f"vault write {mount}/config/access max_token_name_length=256 (with address; the token stays)",
+        )
+    if status == 429:
+        return Temporary(
+            what,
+            why="Too many connections to Nomad from Vault's host at once (http_max_conns_per_client).",
+            fix="Run the job again, or raise Nomad's limit.",
+        )
+    return Temporary(
+        what,
+        why="Nomad's servers have no leader, or trouble of their own." if status >= 500 else "",
+        fix="Check them: nomad server members",
+    )
+
+
+def _of_any_request(refusal: Refusal, issuer: "VaultIssuer") -> Error | None:
+    said = refusal.said
+    if 300 <= refusal.status < 400:
+        return Refused(
+            f"Vault at {refusal.address} {shown(said)}: not followed.",
+            why="A redirect elsewhere would take the job's secrets along. A standby node answers so, and so does a "
+            "proxy that wants https.",
+            fix="Set `vault-addr` to the address that answers itself.",
+        )
+    if refusal.status == 503 and "sealed" in said:
+        return Temporary(
+            f"Vault at {refusal.address} is sealed, or was never initialised.", fix="Unseal it: vault operator unseal"
+        )
+    if refusal.status == 404 and "namespace not found" in said:
+        return NotFound(
+            f"Vault at {refusal.address} knows no namespace `{shown(issuer.vault_namespace)}`.",
+            fix="Check `vault-namespace` and `vault-auth-namespace`: vault namespace list",
+        )
+    if refusal.status == 429:
+        return Temporary(
+            f"Vault at {refusal.address} limits the rate: {shown(said)}",
+            why="Too many requests at once, or the address is a standby's health check.",
+            fix="Run fewer jobs at once, or have the quota raised: vault list sys/quotas/rate-limit",
+        )
+    if refusal.status == 412:
+        return Temporary(f"Vault at {refusal.address} is not up to date yet: {shown(said)}", fix="Run the job again.")
+    return None
+
+
+def _unexpected(refusal: Refusal, to: str) -> Error:
+    kind = Temporary if refusal.status >= 500 else Refused
+    return kind(
+        f"Vault answered {refusal.status} {to}: {shown(refusal.said) or 'nothing more'}",
+        why="Not an answer that Vault's documentation names; a proxy may stand before it.",
+        fix=f"Check that `vault-addr` leads to Vault: vault status -address={refusal.address}",
+    )
+
+
+def _no_answer(failure: Failure, given_as: str, advice: str) -> Error:
+    """Explain that no answer came, by what stopped it."""
+    cause = failure.cause if isinstance(failure, NotSent) else None
+    match cause:
+        case socket.gaierror():
+            why = "The name of the host is unknown here."
+        case ConnectionRefusedError():
+            why = "Nothing listens at that port."
+        case ssl.SSLCertVerificationError():
+            why = "The server's certificate is not trusted here, or is another server's."
+        case ssl.SSLError():
+            why = "There is no TLS at that port: http:// rather than https://, or a proxy between."
+        case TimeoutError():
+            why = "The host does not answer: a firewall, or a network that is not reached from here."
+        case _:
+            why = ""
+    return Temporary(
+        f"No answer from {failure.address}: {shown(failure.reason)}",
+        why="\n".join(part for part in (why, advice) if part),
+        fix=f"Check `{given_as}`, from the place where the job runs.",
+    )

@@ -1,0 +1,26 @@
+"""Foreign text made harmless: what a server or an id token says may be read, and nothing else."""
+
+import shlex
+import unicodedata
+from typing import Final
+
+_LIMIT: Final = 300
+# Controls, formats (bidi, zero width), surrogates, private use, unassigned, line and paragraph separators.
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def shown(foreign: object, limit: int = _LIMIT) -> str:
+    """One line of *foreign* text for a log: no control characters, no runner command, at most *limit* characters.
+
+    The runner reads `##[command]` anywhere in a line and `::command` at its start (actions/runner,
+    `ActionCommand.cs`); the first is broken up here, the second can't be where our own words come first.
+    """
+    raw = str(foreign)[: 4 * limit]
+    visible = "".join(" " if unicodedata.category(char) in _INVISIBLE else char for char in raw)
+    line = " ".join(visible.split()).replace("##[", "## [")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def pasted(foreign: object) -> str:
+    """Return *foreign* text as one word of a shell command that a person may paste."""
+    return shlex.quote(shown(foreign))

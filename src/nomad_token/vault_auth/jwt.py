@@ -1,0 +1,107 @@
+"""`jwt`: the platform's id token, checked by Vault against the issuer's keys and the role's bounds."""
+
+import json
+import shlex
+
+from pydantic import SecretStr
+
+from nomad_token.claims import claims, displayed
+from nomad_token.clients.http import Refusal, origin
+from nomad_token.errors import Error, NotFound, Refused, Temporary
+from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.text import pasted, shown
+from nomad_token.vault_auth.base import Circumstances, LoginRequest
+
+
+class Jwt(InputGroup):
+    """The inputs of the method, and its login (api-contract 3.3)."""
+
+    audience: Line = declare(
+        "",
+        about="The audience (`aud`) of the id token that is asked for; one of the role's `bound_audiences`. "
+        "Without it: the scheme, host and port of `vault-addr`.",
+    )
+    id_token: SecretStr | None = declare(
+        None,
+        about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",
+    )
+
+    def login_request(self, circumstances: Circumstances) -> LoginRequest:
+        """Make the request; asks the platform for an id token where none is given."""
+        audience = self.audience or origin(circumstances.vault_addr)
+        id_token = self.id_token or circumstances.id_token(audience)
+        body: dict[str, SecretStr | str] = {"jwt": id_token}
+        if circumstances.auth_role:
+            body["role"] = circumstances.auth_role
+        path = f"auth/{circumstances.auth_path}"
+        return LoginRequest(
+            f"{path}/login", body, lambda refusal: _explain(refusal, path, circumstances.auth_role, id_token)
+        )
+
+
+def _explain(refusal: Refusal, path: str, role: str, id_token: SecretStr) -> Error | None:
+    """Name the refusals of the jwt method, all of them 400 (api-contract 3.3)."""
+    said = refusal.said
+    what = f"Vault refused the id token: {shown(said)}"
+    if refusal.status != 400:
+        return None
+    if "could not be found" in said or "missing role" in said:
+        missing = f"knows no role `{shown(role)}`" if role else "was told no role, and has no default_role"
+        return NotFound(
+            what,
+            why=f"The auth method at `{path}` {missing}.",
+            fix="Set `vault-auth-role` to the role of the login, and `vault-auth-path` where jwt is mounted elsewhere. "
+            "(`role` is the role of the Nomad engine, another thing.)",
+        )
+    if "audience" in said:
+        return Refused(what, why=displayed(id_token), fix=_let_audience_in(path, role, claims(id_token).get("aud")))
+    if "error validating claims" in said or "not found in token" in said:
+        return Refused(
+            what,
+            why=displayed(id_token),
+            fix=f"Compare them with `bound_claims` and `user_claim` of the role: vault read {path}/role/{_name(role)}\n"
+            "Bind repository_id, ref and event_name rather than sub, which changes with environments and renames.",
+        )
+    if "expired" in said or "not yet valid" in said or "issued in the future" in said:
+        return Temporary(
+            what,
+            why="The clocks of Vault and of the id token's issuer disagree, or the id token is an old one.",
+            fix="Check the time on Vault's hosts; give a fresh `id-token` where it is given as an input.",
+        )
+    if "error validating token" in said:
+        return Refused(
+            what,
+            why=displayed(id_token),
+            fix=f"Vault checks it against another issuer or other keys: compare `iss` with oidc_discovery_url and "
+            f"bound_issuer in: vault read {path}/config",
+        )
+    if "could not load configuration" in said:
+        return Refused(
+            what,
+            why=f"The auth method at `{path}` is enabled and was never configured.",
+            fix=f"vault write {path}/config oidc_discovery_url=ISSUER bound_issuer=ISSUER, with ISSUER the `iss` of:\n"
+            f"{displayed(id_token)}",
+        )
+    if "role_type is not allowed" in said:
+        return Refused(
+            what,
+            why=f"The role `{shown(role)}` is for people in a browser (role_type=oidc, which is the default).",
+            fix=f"Write it with role_type=jwt: vault read {path}/role/{_name(role)} shows the rest of it.",
+        )
+    return None
+
+
+def _let_audience_in(path: str, role: str, audience: object) -> str:
+    """Name the command that adds the id token's audience to the role's, and keeps the rest (a write replaces it)."""
+    wanted = shown(audience[0] if isinstance(audience, list) and audience else audience)
+    at = f"{path}/role/{_name(role)}"
+    program = shlex.quote(f".data | .bound_audiences += [{json.dumps(wanted)}]")
+    return (
+        f"Add {wanted} to bound_audiences of the role:\n"
+        f"  vault read -format=json {at} | jq {program} | vault write {at} -\n"
+        "or set `audience` to a value that the role has already."
+    )
+
+
+def _name(role: str) -> str:
+    return pasted(role) if role else "ROLE"

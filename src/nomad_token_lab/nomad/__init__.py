@@ -1,0 +1,1 @@
+"""The lab's Nomad: one server of one region, ACLs, jobs."""

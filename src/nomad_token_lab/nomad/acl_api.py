@@ -1,0 +1,147 @@
+"""`/v1/acl/…`: bootstrap, tokens, policies, auth methods (api-contract 2.3 to 2.5)."""
+
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nomad_token_lab import ids
+from nomad_token_lab.nomad.errors import NomadError, denied
+from nomad_token_lab.nomad.profile import Profile
+from nomad_token_lab.nomad.state import Nomad, Policy
+from nomad_token_lab.nomad.tokens import Token, Wanted
+from nomad_token_lab.nomad.wire import Call, route
+
+_ANONYMOUS = {"AccessorID": "anonymous", "Name": "Anonymous Token", "Type": "client", "Policies": ["anonymous"]}
+_DISABLED = {"AccessorID": "acls-disabled", "Name": "ACLs disabled token", "Type": "client", "Policies": None}
+
+
+def routes(nomad: Nomad) -> list[Route]:
+    """Return the routes of *nomad*'s ACL endpoints."""
+    return [
+        route(nomad, "WRITE", "/v1/acl/bootstrap", _bootstrap),
+        route(nomad, "GET", "/v1/acl/tokens", _tokens),
+        route(nomad, "WRITE", "/v1/acl/token", _mint),
+        route(nomad, "GET", "/v1/acl/token/self", _self),
+        route(nomad, "GET DELETE WRITE", "/v1/acl/token/{accessor}", _token),
+        route(nomad, "GET", "/v1/acl/policies", _policies),
+        route(nomad, "GET DELETE WRITE", "/v1/acl/policy/{name}", _policy),
+        route(nomad, "GET", "/v1/acl/auth-methods", _auth_methods),
+    ]
+
+
+def _full(call: Call, token: Token) -> dict[str, Any]:
+    return token.full(ttl_as_number=call.nomad.profile is Profile.UP_TO_1_4)
+
+
+async def _bootstrap(call: Call) -> Response:
+    body = await call.body() if await call.request.body() else {}
+    return call.written(_full(call, call.nomad.bootstrap(body.get("BootstrapSecret", ""))))
+
+
+def _tokens(call: Call) -> Response:
+    call.acl_caller().require_management()
+    prefix = call.request.query_params.get("prefix", "")
+    return call.read([token.stub() for token in call.nomad.tokens.values() if token.accessor.startswith(prefix)])
+
+
+async def _mint(call: Call) -> Response:
+    call.acl_caller().require_management()
+    return call.written(_full(call, call.nomad.mint(Wanted.of(await call.body()))))
+
+
+async def _token(call: Call) -> Response:
+    accessor = call.part("accessor")
+    if call.request.method == "GET":
+        return call.read(_full(call, _visible(call, accessor)))
+    call.acl_caller().require_management()
+    if call.is_write:
+        wanted = Wanted.of(await call.body())
+        if wanted.accessor != accessor:
+            raise NomadError(400, "ACL token accessor does not match request path")
+        return call.written(_full(call, call.nomad.mint(wanted)))
+    call.nomad.delete_token(accessor)
+    return call.written()
+
+
+def _visible(call: Call, accessor: str) -> Token:
+    """Return the token *accessor*: managers see all, even expired ones; others their own."""
+    call.nomad.require_acl()
+    own = call.nomad.by_secret(call.secret)
+    if own and own.accessor == accessor and call.nomad.is_expired(own):
+        raise NomadError(500, "ACL token expired")
+    caller = call.acl_caller()
+    if not ids.is_guid(accessor):
+        raise NomadError(500, "acl token lookup failed: index error: UUID must be 36 characters")
+    token = call.nomad.tokens.get(accessor)
+    if caller.is_management:
+        if token is None:
+            raise NomadError(404, "ACL token not found")
+        return token
+    if token is None or token is not caller.token:
+        raise denied()
+    return token
+
+
+def _self(call: Call) -> Response:
+    """Answer as the version does: the one endpoint where versions differ most (api-contract 2.5)."""
+    nomad, is_new = call.nomad, call.nomad.profile is Profile.FROM_1_10_1
+    if not nomad.acl_enabled and is_new:
+        return call.read(_DISABLED)
+    nomad.require_acl()
+    if not call.secret:
+        if is_new:
+            return call.read(_ANONYMOUS)
+        raise NomadError(500, "acl token lookup failed: missing secret id")
+    if not ids.is_guid(call.secret):
+        if is_new:
+            raise NomadError(500, "failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts")
+        raise NomadError(500, "acl token lookup failed: index error: UUID must be 36 characters")
+    token = nomad.by_secret(call.secret)
+    if token is None:
+        raise denied() if is_new else NomadError(404, "ACL token not found")
+    if is_new and nomad.is_expired(token):
+        raise NomadError(500, "ACL token expired")
+    return call.read(_full(call, token))
+
+
+def _policy_stub(policy: Policy) -> dict[str, Any]:
+    return {
+        "Name": policy.name,
+        "Description": policy.description,
+        "JobACL": None,
+        "CreateIndex": policy.create_index,
+        "ModifyIndex": policy.modify_index,
+    }
+
+
+def _held(call: Call) -> list[Policy]:
+    """Return the policies that exist and that the caller holds; a manager holds all."""
+    caller = call.acl_caller()
+    names = caller.token.policies if caller.token else ("anonymous",)
+    return [policy for policy in call.nomad.policies.values() if caller.is_management or policy.name in names]
+
+
+def _policies(call: Call) -> Response:
+    prefix = call.request.query_params.get("prefix", "")
+    return call.read([_policy_stub(policy) for policy in _held(call) if policy.name.startswith(prefix)])
+
+
+async def _policy(call: Call) -> Response:
+    nomad, name = call.nomad, call.part("name")
+    if call.request.method == "GET":
+        held = {policy.name: policy for policy in _held(call)}
+        if name in held:
+            return call.read({**_policy_stub(held[name]), "Rules": held[name].rules})
+        raise NomadError(404, "ACL policy not found") if call.caller().is_management else denied()
+    call.acl_caller().require_management()
+    if call.is_write:
+        nomad.put_policy(name, await call.body())
+    elif nomad.policies.pop(name, None) is None:
+        raise NomadError(404, "ACL policy not found")
+    return call.written()
+
+
+def _auth_methods(call: Call) -> Response:
+    call.nomad.require_acl()
+    return call.read([])

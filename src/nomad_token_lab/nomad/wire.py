@@ -1,0 +1,107 @@
+"""How Nomad speaks HTTP: text for refusals, index headers for answers, the query parameters of every call."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from nomad_token_lab import http
+from nomad_token_lab.nomad.errors import NomadError
+from nomad_token_lab.nomad.state import Caller, Nomad
+
+_BOOL: Final = frozenset({"", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
+_WRITES: Final = ("PUT", "POST")  # the same to Nomad
+
+Endpoint = Callable[["Call"], Awaitable[Response] | Response]
+
+
+class Call:
+    """A request, with what Nomad reads from it."""
+
+    def __init__(self, nomad: Nomad, request: Request) -> None:
+        """Wrap *request*."""
+        self.nomad = nomad
+        self.request = request
+        self.secret = http.bearer(request.headers, "x-nomad-token")
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it is a PUT or a POST."""
+        return self.request.method in _WRITES
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that is asked about."""
+        return self.request.query_params.get("namespace") or "default"
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def caller(self) -> Caller:
+        """Return who asks."""
+        return self.nomad.caller(self.secret)
+
+    def acl_caller(self) -> Caller:
+        """Return who asks, at an endpoint that is there only when ACLs are on."""
+        self.nomad.require_acl()
+        return self.caller()
+
+    async def body(self) -> Mapping[str, Any]:
+        """Return the JSON object that was sent.
+
+        Raises:
+            NomadError: 400, none was.
+        """
+        try:
+            body = await http.json_body(self.request)
+        except ValueError as error:
+            raise NomadError(400, str(error)) from error
+        if body is None:
+            raise NomadError(400, "Request body is empty")
+        if not isinstance(body, dict):
+            raise NomadError(400, "json: cannot unmarshal into Go value")
+        return body
+
+    def read(self, value: object) -> Response:
+        """Answer a read."""
+        headers = {
+            "X-Nomad-Index": str(self.nomad.index),
+            "X-Nomad-KnownLeader": "true" if self.nomad.leader else "false",
+            "X-Nomad-LastContact": "0",
+        }
+        return JSONResponse(value, headers=headers)
+
+    def written(self, value: object = None) -> Response:
+        """Answer a write: an empty 200 where there is nothing to tell."""
+        headers = {"X-Nomad-Index": str(self.nomad.index)}
+        return Response(headers=headers) if value is None else JSONResponse(value, headers=headers)
+
+
+def route(nomad: Nomad, methods: str, path: str, endpoint: Endpoint, *, leaderless: bool = False) -> Route:
+    """Return the route *path* for *methods* (`GET DELETE`, `WRITE` being PUT and POST)."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            _check_query(nomad, request.query_params)
+            if not leaderless and "stale" not in request.query_params:
+                nomad.require_leader()
+            answer = endpoint(Call(nomad, request))
+            return answer if isinstance(answer, Response) else await answer
+        except NomadError as error:
+            return PlainTextResponse(error.text, error.status)
+
+    names = [name for word in methods.split() for name in (_WRITES if word == "WRITE" else (word,))]
+    return Route(path, answered, methods=names)
+
+
+def _check_query(nomad: Nomad, query: Mapping[str, str]) -> None:
+    if query.get("region", nomad.region) not in {"", nomad.region}:
+        raise NomadError(500, "No path to region")
+    if query.get("stale", "") not in _BOOL:
+        raise NomadError(400, "Expect `true` or `false` for `stale` query string parameter")
+    if not re.fullmatch(r"\d*", query.get("index", "")):
+        raise NomadError(400, "Invalid index")

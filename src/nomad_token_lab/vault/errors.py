@@ -1,0 +1,27 @@
+"""How Vault says no: statuses and texts (api-contract 1.5, 3.1)."""
+
+from nomad_token_lab.http import multierror
+
+
+class Refusal(Exception):
+    """Answered with `{"errors": […]}`; no text at all is Vault's "nothing there"."""
+
+    def __init__(self, status: int, *errors: str) -> None:
+        """Keep the status and the texts."""
+        super().__init__(*errors)
+        self.status = status
+        self.errors = errors
+
+
+class UpstreamError(Exception):
+    """What a server behind Vault answered, as Go's client words it."""
+
+
+def nothing_there() -> Refusal:
+    """Return the answer to a read of what was never written."""
+    return Refusal(404)
+
+
+def denied() -> Refusal:
+    """Return the refusal of a policy."""
+    return Refusal(403, multierror("permission denied"))

@@ -1,0 +1,168 @@
+"""`sys/…`: mounts, auth methods, policies, leases, capabilities (api-contract 1.6, 3.1)."""
+
+from nomad_token_lab.vault import fields, policies
+from nomad_token_lab.vault.backend import DONE, Call, Operation, Path, Reply
+from nomad_token_lab.vault.errors import Refusal, UpstreamError, nothing_there
+from nomad_token_lab.vault.kinds import AUTH_METHODS, ENGINES, Kinds
+from nomad_token_lab.vault.leases import Lease
+from nomad_token_lab.vault.state import Vault
+
+_ANY = "(?P<name>.+)"
+
+
+class Mounts:
+    """What `sys/mounts` and `sys/auth` have in common: one table of backends under one prefix."""
+
+    def __init__(self, vault: Vault, kinds: Kinds, *, prefix: str, noun: str) -> None:
+        """Mount *kinds* below *prefix*."""
+        self._vault = vault
+        self._kinds = kinds
+        self._prefix = prefix
+        self._noun = noun
+
+    def all(self, _call: Call) -> Reply:
+        """Return every mount of this table."""
+        return Reply(
+            {
+                path.removeprefix(self._prefix): {"type": backend.type}
+                for path, backend in self._vault.mounts.items()
+                if path.startswith(self._prefix) and (self._prefix or not path.startswith("auth/"))
+            }
+        )
+
+    def _path(self, call: Call) -> str:
+        return f"{self._prefix}{call.name.strip('/')}/"
+
+    def read(self, call: Call) -> Reply:
+        """Return one mount."""
+        backend = self._vault.mounts.get(self._path(call))
+        if backend is None:
+            raise Refusal(400, f"No {self._noun} at {call.name.strip('/')}/")
+        return Reply({"type": backend.type})
+
+    def enable(self, call: Call) -> Reply:
+        """Mount a new backend."""
+        kind = fields.text(call.data, "type")
+        if kind not in self._kinds:
+            raise Refusal(400, f"plugin not found in the catalog: {kind}")
+        if self._path(call) in self._vault.mounts:
+            raise Refusal(400, f"path is already in use at {call.name.strip('/')}/")
+        self._vault.mounts[self._path(call)] = self._kinds[kind](self._vault, kind)
+        return DONE
+
+    async def disable(self, call: Call) -> Reply:
+        """Unmount a backend; its leases are revoked first."""
+        for lease in self._vault.leases:
+            if lease.id.startswith(self._path(call)):
+                self._vault.leases.end(lease)
+        await self._vault.settle_soon()
+        self._vault.mounts.pop(self._path(call), None)
+        return DONE
+
+
+class System:
+    """The backend at `sys/`."""
+
+    type = "system"
+
+    def __init__(self, vault: Vault) -> None:
+        """Serve *vault* itself."""
+        self._vault = vault
+        read, update, delete, listed = Operation.READ, Operation.UPDATE, Operation.DELETE, Operation.LIST
+        engines = Mounts(vault, ENGINES, prefix="", noun="secret engine mount")
+        methods = Mounts(vault, AUTH_METHODS, prefix="auth/", noun="auth engine")
+        self.paths = (
+            Path("mounts/?", {read: engines.all}),
+            Path(
+                f"mounts/{_ANY}", {read: engines.read, update: engines.enable, delete: engines.disable}, sudo=True
+            ),
+            Path("auth/?", {read: methods.all}),
+            Path(f"auth/{_ANY}", {read: methods.read, update: methods.enable, delete: methods.disable}, sudo=True),
+            Path("policies/acl/?", {listed: self._list_policies, read: self._list_policies}),
+            Path(
+                f"policies/acl/{_ANY}",
+                {read: self._read_policy, update: self._write_policy, delete: self._delete_policy},
+            ),
+            Path("capabilities-self", {update: self._capabilities}),
+            Path("leases/lookup", {update: self._lookup_lease}),
+            Path(f"leases/lookup/{_ANY}", {listed: self._list_leases}, sudo=True),
+            Path("leases/renew", {update: self._renew_lease}),
+            Path("leases/revoke", {update: self._revoke_lease}),
+        )
+
+    def _list_policies(self, _call: Call) -> Reply:
+        return Reply({"keys": sorted({*self._vault.policies, policies.ROOT})})
+
+    def _read_policy(self, call: Call) -> Reply:
+        if call.name not in self._vault.policies:
+            raise nothing_there()
+        return Reply({"name": call.name, "policy": self._vault.policies[call.name]})
+
+    def _write_policy(self, call: Call) -> Reply:
+        policy = fields.text(call.data, "policy")
+        if not policy:
+            raise Refusal(400, "'policy' parameter not supplied or empty")
+        try:
+            policies.parse(policy)
+        except (ValueError, AttributeError) as error:
+            raise Refusal(400, f"failed to parse policy: {error}") from error
+        self._vault.policies[call.name] = policy
+        return DONE
+
+    def _delete_policy(self, call: Call) -> Reply:
+        self._vault.policies.pop(call.name, None)
+        return DONE
+
+    def _capabilities(self, call: Call) -> Reply:
+        paths = fields.strings(call.data, "paths") or fields.strings(call.data, "path")
+        if not paths:
+            raise Refusal(400, "paths must be supplied")
+        acl = self._vault.acl(call.caller)
+        found = {path: acl.capabilities(path) for path in paths}
+        return Reply({**found, "capabilities": found[paths[0]]} if len(paths) == 1 else found)
+
+    def _lease_id(self, call: Call) -> str:
+        lease_id = fields.text(call.data, "lease_id")
+        if not lease_id:
+            raise Refusal(400, "lease_id must be specified")
+        if ".." in lease_id:
+            raise Refusal(400, f"failed to read lease entry {lease_id}: relative paths not supported")
+        return lease_id
+
+    def _lookup_lease(self, call: Call) -> Reply:
+        lease = self._vault.leases.find(self._lease_id(call))
+        if lease is None:
+            raise Refusal(400, "invalid lease")
+        return Reply(lease.as_data(self._vault.clock()))
+
+    def _list_leases(self, call: Call) -> Reply:
+        prefix = call.name.rstrip("/") + "/"
+        rest = [lease.id.removeprefix(prefix) for lease in self._vault.leases if lease.id.startswith(prefix)]
+        keys = sorted({key if slash == "" else key + "/" for key, slash, _ in (name.partition("/") for name in rest)})
+        if not keys:
+            raise nothing_there()
+        return Reply({"keys": keys})
+
+    def _renew_lease(self, call: Call) -> Reply:
+        lease = self._vault.leases.find(self._lease_id(call))
+        if lease is None:
+            raise Refusal(400, "lease not found")
+        warnings = self._vault.renewed(lease, fields.seconds(call.data, "increment"))
+        return Reply(lease=lease, warnings=warnings)
+
+    async def _revoke_lease(self, call: Call) -> Reply:
+        lease = self._vault.leases.find(self._lease_id(call))
+        if lease is None:
+            return DONE
+        if not fields.flag(call.data, "sync", default=True):
+            return self._queue(lease)
+        try:
+            await self._vault.leases.revoke(lease)
+        except UpstreamError as error:
+            text = f"failed to revoke entry: resp: (*logical.Response)(nil) err: {error}"
+            raise Refusal(400, text) from error
+        return DONE
+
+    def _queue(self, lease: Lease) -> Reply:
+        self._vault.leases.end(lease)
+        return Reply(status=202)

@@ -1,0 +1,67 @@
+"""`auth/token/…`: what a token can do about itself, and making others (api-contract 3.2)."""
+
+from nomad_token_lab.vault import fields, policies
+from nomad_token_lab.vault.backend import DONE, Call, Operation, Path, Reply
+from nomad_token_lab.vault.errors import Refusal
+from nomad_token_lab.vault.login import token_type
+from nomad_token_lab.vault.state import Vault
+from nomad_token_lab.vault.tokens import Terms, capped, end_of
+
+
+class TokenAuth:
+    """The auth method that is always there."""
+
+    type = "token"
+
+    def __init__(self, vault: Vault) -> None:
+        """Serve *vault*'s tokens."""
+        self._vault = vault
+        read, update = Operation.READ, Operation.UPDATE
+        self.paths = (
+            Path("lookup-self", {read: self._lookup, update: self._lookup}),
+            Path("renew-self", {update: self._renew}),
+            Path("revoke-self", {update: self._revoke}),
+            Path("create", {update: self._create}),
+        )
+
+    def _lookup(self, call: Call) -> Reply:
+        return Reply(call.caller.as_data(self._vault.clock()))
+
+    def _renew(self, call: Call) -> Reply:
+        token, now = call.caller, self._vault.clock()
+        if token.type == "batch":
+            raise Refusal(400, "batch tokens cannot be renewed")
+        if not token.renewable:
+            raise Refusal(400, "lease is not renewable")
+        wanted = fields.seconds(call.data, "increment") or capped(token.terms.ttl, token.terms.cap)[0]
+        left = token.terms.cap - int((now - token.created).total_seconds())
+        granted, warnings = capped(wanted, left)
+        token.expires = end_of(now, granted)
+        return Reply(token=token, warnings=warnings)
+
+    async def _revoke(self, call: Call) -> Reply:
+        if call.caller.type == "batch":
+            raise Refusal(400, "batch tokens cannot be revoked")
+        self._vault.revoke_token(call.caller)
+        await self._vault.settle_soon()
+        return DONE
+
+    def _create(self, call: Call) -> Reply:
+        parent, data = call.caller, call.data
+        wanted = fields.strings(data, "policies") or parent.terms.policies
+        is_root = policies.ROOT in parent.policies
+        if not is_root and not set(wanted) <= set(parent.policies):
+            raise Refusal(400, "child policies must be subset of parent")
+        terms = Terms(
+            policies=wanted,
+            ttl=fields.seconds(data, "ttl"),
+            explicit_max_ttl=fields.seconds(data, "explicit_max_ttl"),
+            num_uses=fields.number(data, "num_uses"),
+            type=token_type(fields.text(data, "type")),
+            no_default_policy=fields.flag(data, "no_default_policy"),
+            renewable=fields.flag(data, "renewable", default=True),
+        )
+        if terms.type == "batch" and policies.ROOT in terms.policies:
+            raise Refusal(400, "batch tokens cannot be root tokens")
+        name = fields.text(data, "display_name").replace(" ", "-")
+        return self._vault.child(parent, terms, name, orphan=fields.flag(data, "no_parent"))

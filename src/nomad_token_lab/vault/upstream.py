@@ -1,0 +1,73 @@
+"""HTTP to the servers behind Vault, its failures worded as Go's client words them (api-contract 1.5)."""
+
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from nomad_token_lab.http import VAULT_AGENT
+from nomad_token_lab.vault.errors import UpstreamError
+
+# Vault's `default_max_request_duration`.
+_SECONDS: Final = 90.0
+
+
+class Upstream:
+    """A client that is opened with the first request."""
+
+    def __init__(self) -> None:
+        """Connect to nothing yet."""
+        self._client: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if self._client:
+            await self._client.aclose()
+            self._client = None
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: Any = None  # noqa: ANN401
+    ) -> httpx.Response:
+        """Return the answer, whatever its status.
+
+        Raises:
+            UpstreamError: there was none.
+        """
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                timeout=_SECONDS, trust_env=False, headers={"User-Agent": VAULT_AGENT, "Connection": "close"}
+            )
+        try:
+            return await self._client.request(method, url, headers=headers, json=body)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise UpstreamError(f'{method.capitalize()} "{url}": {_go(error, url)}') from error
+
+
+def _go(error: Exception, url: str) -> str:
+    match error:
+        case httpx.ConnectTimeout():
+            return f"dial tcp {_address(url)}: i/o timeout"
+        case httpx.TimeoutException():
+            return "context deadline exceeded"
+        case httpx.ConnectError() if _unresolved(error):
+            return f"dial tcp: lookup {urlsplit(url).hostname}: no such host"
+        case httpx.ConnectError():
+            return f"dial tcp {_address(url)}: connect: connection refused"
+        case httpx.UnsupportedProtocol():
+            return f'unsupported protocol scheme "{urlsplit(url).scheme}"'
+    return "EOF"
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _unresolved(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

