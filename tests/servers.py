@@ -1,8 +1,12 @@
 """Real servers on loopback, one process each, for the tests that must not depend on our lab."""
 
+import hashlib
+import os
+import shutil
 import socket
 import subprocess
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +19,9 @@ from pydantic import SecretStr
 
 _START_LIMIT: Final = 30.0
 _STOP_LIMIT: Final = 10.0
+# Vault and what it needs are compiled once a machine: 1300 packages, minutes on two cores.
+BUILD_LIMIT: Final = 1800.0
+_VAULT: Final = Path(__file__).parent / "real" / "vault"
 
 
 class Missing(Exception):  # noqa: N818 - a state of the machine, not a mistake in the code
@@ -24,6 +31,15 @@ class Missing(Exception):  # noqa: N818 - a state of the machine, not a mistake 
 @dataclass(frozen=True, slots=True)
 class OpenBao:
     """An unsealed OpenBao: its address, its root token, and where its output goes."""
+
+    addr: str
+    root_token: SecretStr
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """An unsealed Vault with the Nomad engine built in: its address, its root token, and where its output goes."""
 
     addr: str
     root_token: SecretStr
@@ -59,6 +75,64 @@ api_addr = "{addr}"
     with _running([binary, "server", f"-config={config}"], directory, log) as process:
         _wait_until_it_answers(process, f"{addr}/v1/sys/init", log)
         yield OpenBao(addr, _unsealed(addr), log)
+
+
+@contextmanager
+def vault(directory: Path) -> Iterator[Vault]:
+    """Run Vault 1.14.8, storage in memory, its log below *directory*, until the block ends; build it first if need be.
+
+    Raises:
+        Missing: there is no Go to build it with.
+        RuntimeError: it can't be built, it ended, or it did not answer within 30 s; the text ends with the last lines.
+    """
+    binary = build_vault()
+    (port,) = _free_ports(1)
+    addr = f"http://127.0.0.1:{port}"
+    log = directory / "vault.log"
+    with _running([binary, f"-address=127.0.0.1:{port}"], directory, log) as process:
+        _wait_until_it_answers(process, f"{addr}/v1/sys/init", log)
+        yield Vault(addr, _unsealed(addr), log)
+
+
+def build_vault() -> Path:
+    """Return Vault's binary, from the user's cache directory where it has been built of these sources by this Go.
+
+    Raises:
+        Missing: there is no Go.
+        RuntimeError: the build failed; the text ends with its last lines.
+    """
+    go = shutil.which("go")
+    if go is None:
+        raise Missing("Vault is not here: it is built by Go, and there is no `go` on the PATH; install Go 1.21 or newer")
+    sources = sorted(path for path in _VAULT.iterdir() if path.suffix in {".go", ".mod", ".sum"})
+    version = subprocess.check_output([go, "version"], cwd=_VAULT)  # noqa: S603 - the machine's own Go
+    key = hashlib.sha256(version + b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    binary = Path.home() / ".cache" / "nomad-token" / f"vault-{key}"
+    if not binary.exists():
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=binary.parent) as directory:
+            _build(go, Path(directory, "vault")).replace(binary)
+    return binary
+
+
+def _build(go: str, binary: Path) -> Path:
+    # Nothing in it needs C, and a machine without a C compiler can build it like this too.
+    command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(binary), "."]
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    built = subprocess.run(  # noqa: S603 - our own command
+        command,
+        cwd=_VAULT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_LIMIT,
+        check=False,
+    )
+    if built.returncode:
+        last = "\n".join(built.stdout.splitlines()[-15:])
+        raise RuntimeError(f"Vault can't be built ({built.returncode}); the last lines:\n{last}")
+    return binary
 
 
 def _unsealed(addr: str) -> SecretStr:

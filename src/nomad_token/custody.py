@@ -53,7 +53,7 @@ class Custody:
         if not self.plan.revoke and not isinstance(fact, Plan):
             return
         line = dumps(fact)
-        self._bytes += len(line)
+        self._bytes += len(line.encode())
         if self._bytes > MOST_BYTES:
             raise InputError(
                 f"What the post-step must know is more than {MOST_BYTES // 1024} KiB, which a runner may not hand on.",

@@ -1,7 +1,6 @@
 """What the next steps get of a credential: variables and outputs, as data."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +31,9 @@ def exported(credential: Credential, job: JobInputs, places: dict[str, str]) -> 
     if into_environment(credential, job):
         variables[credential.env_name] = credential.secret
     outputs: dict[str, SecretStr | str] = {"token": credential.secret} if job.export_output else {}
-    outputs |= _described(credential)
-    outputs["credentials"] = json.dumps([{"env-name": credential.env_name, **_described(credential)}])
+    described = _described(credential)
+    outputs |= {name: _text(value) for name, value in described.items()}
+    outputs["credentials"] = json.dumps([{"env-name": credential.env_name} | described])
     return Export(variables, outputs)
 
 
@@ -47,19 +47,22 @@ def rfc3339(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _described(credential: Credential) -> Mapping[str, str]:
-    """Return the outputs that are no secret. One that can't be known is empty, so that a typo stands out."""
+def _described(credential: Credential) -> dict[str, object]:
+    """Return what is no secret, under the outputs' names; None for what can't be known."""
     return {
         "accessor-id": credential.accessor_id,
-        "lease-id": credential.lease_id,
-        "lease-duration": _or_empty(credential.lease_duration),
-        "lease-renewable": _or_empty(credential.lease_renewable),
-        "expires-at": rfc3339(credential.expires_at) if credential.expires_at else "",
-        "policies": "" if credential.policies is None else json.dumps(credential.policies),
-        "type": credential.type,
+        "lease-id": credential.lease_id or None,
+        "lease-duration": credential.lease_duration,
+        "lease-renewable": credential.lease_renewable,
+        "expires-at": rfc3339(credential.expires_at) if credential.expires_at else None,
+        "policies": credential.policies,
+        "type": credential.type or None,
         "issuer": credential.issuer,
     }
 
 
-def _or_empty(value: bool | int | None) -> str:  # noqa: FBT001 - a value, not a switch
-    return "" if value is None else str(value).lower()
+def _text(value: object) -> str:
+    """Return *value* as an output: a string as it is, all else as JSON, nothing where it can't be known."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

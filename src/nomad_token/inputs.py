@@ -96,7 +96,6 @@ def seconds(value: object) -> object:
 
 def _address(value: str) -> str:
     """Check a server's address; a path below the host is kept, a user in it is refused: it would be logged."""
-    value = value.strip().rstrip("/")
     if "://" not in value:
         raise ValueError(f"has no scheme: write https://{shown(value)}")
     parts = urlsplit(value)
@@ -108,7 +107,7 @@ def _address(value: str) -> str:
         _ = parts.port
     except ValueError:
         raise ValueError("has a port that is not a number below 65536") from None
-    return re.sub(r"/v1$", "", value)
+    return re.sub(r"/v1$", "", value.rstrip("/"))
 
 
 def _mount(value: str) -> str:
@@ -124,6 +123,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Mount = Annotated[str, AfterValidator(_mount)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512)]
 
+_USERINFO: Final = re.compile(r"//[^/@\s]*@")
 _FORBIDDEN_ENV: Final = re.compile(
     r"(GITHUB_|RUNNER_|ACTIONS_|CI_|LD_|PYTHON|GIT_).*|PATH|HOME|NODE_OPTIONS|BASH_ENV|ENV", re.IGNORECASE
 )
@@ -248,7 +248,7 @@ def _refused(group: type[InputGroup], error: ValidationError, lookup: Lookup) ->
             lines[one.name] = f"`{one.name}` is missing: give it under `with:`{elsewhere}. {one.about}"
             continue
         reason = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else _reason(one, detail["msg"])
-        value = "its value" if one.secret else f"`{shown(found.value)}`"
+        value = "its value" if one.secret else f"`{shown(_USERINFO.sub('//…@', found.value))}`"
         lines.setdefault(one.name, f"`{one.name}`: {value} {reason}.")
     return "\n".join(lines.values())
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from nomad_token.clients.nomad import Nomad, NomadPlace
-from nomad_token.clock import Deadline
+from nomad_token.clock import Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
-from nomad_token.errors import Cancelled, InputError, Temporary
+from nomad_token.errors import Cancelled, Temporary
 from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs, NomadInputs
 from nomad_token.issuers.base import Issuer, Means, Unclear
@@ -19,10 +19,13 @@ from nomad_token.revoke import SECONDS as UNDO_SECONDS
 from nomad_token.revoke import Ending, Outcome, Undo, undo
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Plan
+from nomad_token.text import shown
 from nomad_token.verify import Unverified, wait_until_accepted
 
 _TRIES = 3
 """How often an issuer is asked, where its answer was lost and what it may have made was undone."""
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,17 @@ def _issued(order: Order, custody: Custody, platform: Platform, outside: Outside
         return token
 
     means = Means(outside.connect, id_token, platform.unreachable, custody, outside.signals, outside.clock, deadline)
+    waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
     for tries_left in reversed(range(_TRIES)):
         try:
             return order.issuer.issue(order.job.env_name, means)
         except Unclear as unclear:
-            if (
-                _undo_in_place(custody, platform, outside).ending is Ending.FAILED
-                or not tries_left
-                or not deadline.left()
-            ):
+            pause = next(waits)
+            undone = _undo_in_place(custody, platform, outside).ending is not Ending.FAILED
+            if not (undone and tries_left and pause < deadline.left()):
                 raise unclear.error from None
-            platform.say(f"{unclear.error.what} Undone; asking again with a new login.")
+            platform.say(f"{unclear.error.what} Asking again, with a new login.")
+        outside.clock.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
 
@@ -146,8 +149,6 @@ def _plan(order: Order) -> Plan:
     """Decide now what the post-step will do: by then the inputs may be somebody else's (review §1.1)."""
     nomad = order.nomad
     asked = nomad.nomad_addr and order.job.verify != "off"
-    if order.job.verify == "required" and not nomad.nomad_addr:
-        raise InputError("`verify: required` needs `nomad-addr`: Nomad is asked there.")
     return Plan(
         mint=os.urandom(4).hex(),
         vault=order.issuer.vault(),
@@ -160,20 +161,23 @@ def _plan(order: Order) -> Plan:
 
 def _report(credential: Credential, order: Order, platform: Platform) -> None:
     """Say what there is now, without the secret."""
-    ends = f", until {rfc3339(credential.expires_at)} at the latest" if credential.expires_at else ""
-    platform.say(f"Minted {credential.accessor_id} (lease {credential.lease_id}){ends}.")
+    kind = f"{credential.type} token" if credential.type else "token"
+    platform.say(f"Minted the {kind} {credential.accessor_id}: lease {credential.lease_id}.")
+    if credential.policies is not None:
+        held = ", ".join(shown(policy) for policy in credential.policies) or "none"
+        platform.say(f"Nomad accepts it; policies: {held}.")
+    ends = f" It ends at {rfc3339(credential.expires_at)} at the latest." if credential.expires_at else ""
+    revoked = (
+        "is revoked when the job ends" if order.job.revoke else "is not revoked when the job ends (`revoke: false`)"
+    )
+    platform.say(f"It {revoked}.{ends}")
     if into_environment(credential, order.job):
-        platform.say(f"Exported as {credential.env_name}.")
-        if not credential.type:
-            platform.say(
-                "Its type is not known: without `nomad-addr` nobody was asked whether it is a management token."
-            )
+        unknown = "" if credential.type else " Whether it is a manager's is not known: that takes `nomad-addr`."
+        platform.say(f"Exported as {credential.env_name}.{unknown}")
     elif order.job.export_env == "auto":
         platform.annotate(
             Level.WARNING,
             "A management token",
             f"Nomad says that {credential.accessor_id} is a management token: it was not exported as "
-            f"{credential.env_name}. To export it all the same, set `export-env: true`; a role of type client is safer.",
+            f"{credential.env_name}. To export it anyhow, set `export-env: true`; a role of type client is safer.",
         )
-    if not order.job.revoke:
-        platform.say("It is not revoked when the job ends (`revoke: false`).")

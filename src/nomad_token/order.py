@@ -1,6 +1,9 @@
 """From what a platform was given to an order: every input read and checked before the first request."""
 
-from nomad_token.declared import Declared
+from pydantic import SecretStr
+
+from nomad_token import conflicts
+from nomad_token.declared import Declared, Found
 from nomad_token.inputs import JobInputs, NomadInputs, check_names
 from nomad_token.issuers import ISSUERS
 from nomad_token.mint import Order
@@ -25,28 +28,36 @@ def read_order(platform: Platform) -> Order:
     """
     declared = all_declared()
     check_names(platform.given_names(), declared)
-    job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
-    issuer = ISSUERS[_ISSUER].read(platform.lookup)
-    for secret in issuer.secrets():
+    found = {one.name: value for one in declared if (value := platform.lookup(one)) is not None}
+    conflicts.check({name: one.value for name, one in found.items()})
+    order = Order(
+        JobInputs.read(platform.lookup),
+        NomadInputs.read(platform.lookup),
+        ISSUERS[_ISSUER].read(platform.lookup),
+        _places(platform, found),
+    )
+    _mask(order.issuer.secrets(), platform)
+    elsewhere = [f"{name} from {one.origin}" for name, one in found.items() if name not in platform.given_names()]
+    if elsewhere:
+        platform.say(f"Taken from the environment: {', '.join(elsewhere)}.")
+    return order
+
+
+def _mask(secrets: list[SecretStr], platform: Platform) -> None:
+    for secret in secrets:
         if len(secret.get_secret_value()) >= _SHORTEST_MASK:
             platform.mask(secret)
         else:
             platform.annotate(
                 Level.WARNING,
                 "Not masked",
-                f"A secret input has fewer than {_SHORTEST_MASK} characters: it is not masked.",
+                f"A secret input is shorter than {_SHORTEST_MASK} characters: it is not masked.",
             )
+
+
+def _places(platform: Platform, found: dict[str, Found]) -> dict[str, str]:
+    """Name the places that the next steps need too: those that were given as inputs."""
     given = set(platform.given_names())
-    from_environment = [
-        f"{one.name} from {found.origin}"
-        for one in declared
-        if one.name not in given and (found := platform.lookup(one)) is not None
-    ]
-    if from_environment:
-        platform.say(f"Taken from the environment: {', '.join(from_environment)}.")
-    places = {
-        one.environment[0]: found.value.rstrip("/")
-        for one in NomadInputs.declared()
-        if one.name in given and (found := platform.lookup(one)) is not None
+    return {
+        one.environment[0]: found[one.name].value.rstrip("/") for one in NomadInputs.declared() if one.name in given
     }
-    return Order(job, nomad, issuer, places)

@@ -32,7 +32,9 @@ runs:
 
 def action_yml() -> str:
     """Return the text of action.yml. Defaults stand in the code alone: act hands none to a post-step."""
-    inputs = "\n".join(_entry(one.name, _sentences(one), required=one.required and not one.environment) for one in all_declared())
+    inputs = "\n".join(
+        _entry(one.name, _sentences(one), required=one.required and not one.environment) for one in all_declared()
+    )
     outputs = "\n".join(_entry(name, about) for name, about in OUTPUTS.items())
     return _ACTION.format(inputs=inputs, outputs=outputs)
 

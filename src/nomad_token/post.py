@@ -59,7 +59,7 @@ def _report_without_plan(platform: Platform, unreadable: int) -> None:
 
 def _report(outcome: Outcome, ledger: Ledger, plan: Plan, platform: Platform) -> None:
     """Say the ending in one line, what needs attention on top of the job's page, and fail where that is wanted."""
-    accessors = ", ".join(fact.accessor_id for fact in ledger.facts if isinstance(fact, HeldLease))
+    accessors = ", ".join(lease.accessor_id for lease in ledger.leases)
     line = f"{outcome.ending.value.capitalize()}{f' {accessors}' if accessors else ''}: {outcome.line}."
     platform.say(line)
     attention = outcome.left + outcome.notices

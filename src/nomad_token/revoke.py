@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -26,7 +26,7 @@ class Ending(Enum):
     NOTHING_SAVED = "nothing saved"
     EXPIRED = "already expired"
     REVOKED = "revoked"
-    FAILED = "failed"
+    FAILED = "failed to revoke"
 
 
 @dataclass(slots=True)
@@ -63,9 +63,7 @@ def undo(ledger: Ledger, plan: Plan, by: Undo) -> Outcome:
     if login is None or plan.vault is None:
         return _without_login(unanswered)
     if login.ends is not None and login.ends <= by.clock.now():
-        return _proven(
-            Outcome(Ending.EXPIRED, f"already over: Vault ended it at {login.ends:%H:%M:%S} UTC"), plan, leases, by
-        )
+        return _proven(Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC"), plan, leases, by)
     outcome = _revoke_at_vault(Vault(by.connect(plan.vault.address), plan.vault), login, leases, unanswered, by)
     outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
     return _proven(outcome, plan, leases, by)
@@ -75,8 +73,8 @@ def _without_login(unanswered: list[Asked]) -> Outcome:
     outcome = Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
     for asked in unanswered:
         outcome.notices.append(
-            f"The login at `{asked.path}` was sent at {asked.at:%H:%M:%S} UTC, and its answer never arrived: a Vault "
-            "token that nobody holds may live until its token_ttl. No Nomad token hangs on it."
+            f"The login at `{asked.path}` was sent at {asked.at:%H:%M:%S} UTC, and no answer tells whether it was "
+            "granted: a Vault token that nobody holds may live until its token_ttl. No Nomad token hangs on it."
         )
     return outcome
 
@@ -84,7 +82,7 @@ def _without_login(unanswered: list[Asked]) -> Outcome:
 def _revoke_at_vault(
     vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Undo
 ) -> Outcome:
-    """Revoke the leases where that is allowed, which reports Nomad's refusal; then the login, which takes them along."""
+    """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
     confirmed = _revoke_leases(vault, login, leases, by)
 
     def revoke_self() -> None:
@@ -100,7 +98,7 @@ def _revoke_at_vault(
             ends = f"at {login.ends:%H:%M:%S} UTC" if login.ends else "by itself"
             notice = f"Vault did not revoke the login, which ends {ends}. {_reason(failure)}"
             return Outcome(Ending.REVOKED, done, notices=[notice])
-        return Outcome(Ending.FAILED, "Vault did not revoke it", left=[_left(failure, login, leases)])
+        return Outcome(Ending.FAILED, "Vault did not do it", left=[_left(failure, login, leases)])
     if not leases:
         return Outcome(Ending.REVOKED, "Vault revoked the login")
     return Outcome(Ending.REVOKED, "Vault revoked the lease" if confirmed else "Vault revoked the login and its lease")
@@ -136,23 +134,28 @@ def _proven(outcome: Outcome, plan: Plan, leases: list[HeldLease], by: Undo) -> 
         return Outcome(ending, f"{outcome.line}, and Nomad refuses it (proven in {spent:.0f} ms)", outcome.notices)
     for lease, death in zip(leases, deaths, strict=True):
         if death is Death.ALIVE:
-            outcome.left.append(
-                f"Nomad still accepted the token {lease.accessor_id} at {by.clock.now():%H:%M:%S} UTC. Vault goes on "
-                f"trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
-            )
-            outcome.ending = Ending.FAILED
+            outcome = _left_alive(outcome, lease, by)
         elif death is Death.UNKNOWN and outcome.ending is not Ending.FAILED:
             outcome.notices.append(f"Nomad could not be asked whether the token {lease.accessor_id} is dead.")
     return outcome
+
+
+def _left_alive(outcome: Outcome, lease: HeldLease, by: Undo) -> Outcome:
+    seen = f"Nomad still accepted the token {lease.accessor_id} at {by.clock.now():%H:%M:%S} UTC."
+    if outcome.ending is Ending.FAILED:
+        return replace(outcome, left=[*outcome.left, seen])
+    by_hand = f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
+    return Outcome(Ending.FAILED, "Nomad still accepts it", outcome.notices, [*outcome.left, f"{seen} {by_hand}"])
 
 
 def _maybe_orphaned(asked: Asked, by: Undo) -> str:
     """Name a token that nobody holds: its read was not answered, and Vault may have no lease (api-contract 7.2)."""
     program = f'.[] | select(.Name | startswith("{shown(asked.named)}")) | [.AccessorID, .Name, .CreateTime]'
     return (
-        f"`{asked.path}` was read at {asked.at:%H:%M:%S} UTC, and its answer never arrived. The login's end takes along "
-        f"what Vault has a lease for. A token without one would be named {shown(asked.named)}… and be made between "
-        f"{asked.at:%H:%M:%S} and {by.clock.now():%H:%M:%S} UTC: nomad acl token list -json | jq -c {pasted(program)}"
+        f"`{asked.path}` was read at {asked.at:%H:%M:%S} UTC, and no answer tells whether a token was made. The end of "
+        "the login takes along what Vault has a lease for. A token without one would be named "
+        f"{shown(asked.named)}… and be made between {asked.at:%H:%M:%S} and {by.clock.now():%H:%M:%S} UTC: "
+        f"nomad acl token list -json | jq -c {pasted(program)}"
     )
 
 

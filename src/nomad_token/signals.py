@@ -57,11 +57,10 @@ class Signals:
         self._arm()
         try:
             yield
-        finally:
-            self._limits.pop()
-            self._disarm()
-        if self.first is not None and came_before is None and not self._limits:
-            raise Cancelled(self.first)
+        except BaseException:
+            self._release(came_before)
+            raise
+        self._release(came_before)
 
     def left(self) -> float:
         """Return the seconds until the program must be gone; infinite while no signal came."""
@@ -69,11 +68,20 @@ class Signals:
             return float("inf")
         return max(0.0, self._at + GONE_WITHIN - time.monotonic())
 
-    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self.first is None:
-            self.first, self._at = signum, time.monotonic()
-        if not self._limits:
+    def _release(self, came_before: int | None) -> None:
+        self._limits.pop()
+        self._disarm()
+        if self._limits:
+            self._arm()
+        if self.first is not None and came_before is None and not self._limits:
             raise Cancelled(self.first)
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self.first is not None:
+            return  # the way out is taken already
+        self.first, self._at = signum, time.monotonic()
+        if not self._limits:
+            raise Cancelled(signum)
         self._arm()
 
     def _on_alarm(self, _signum: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The part of HCL that Vault policies and Nomad rules are written in: blocks, labels, strings, lists, objects; or JSON."""
+"""The part of HCL that policies are written in (blocks, labels, strings, lists, objects), or the same as JSON."""
 
 import json
 import re

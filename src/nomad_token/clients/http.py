@@ -155,7 +155,7 @@ class Connection:
             raise NotSent(self.address, str(cause) or type(cause).__name__, cause) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             self._trace(f"{request.method} {request.url.path}: no answer")
-            raise Lost(self.address, _words(error)) from None
+            raise Lost(self.address, str(error) or type(error).__name__) from None
         spent = 1000 * (self._clock.monotonic() - began)
         self._trace(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms")
         return Answer(response.status_code, response.headers, bytes(body).decode("utf-8", errors="replace"))
@@ -198,10 +198,6 @@ def _root_cause(error: BaseException) -> BaseException:
             return cause
         error, cause = cause, cause.__cause__ or cause.__context__
     return error
-
-
-def _words(error: httpx.HTTPError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class Connections:

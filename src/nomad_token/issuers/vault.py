@@ -74,7 +74,7 @@ class VaultIssuer(InputGroup):
     def read(cls, lookup: Lookup) -> Self:
         """Read the issuer's inputs, and those of the auth method that they choose."""
         issuer = super().read(lookup)
-        issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)
+        issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
 
     def secrets(self) -> list[SecretStr]:

@@ -106,14 +106,14 @@ def _nomad_refused_vault(status: int, said: str, *, mount: str) -> Error:
             why=f"The token that Vault holds in `{mount}/config/access` is not a management token of this Nomad, "
             "or it has expired or was deleted. (Vault let the job in; its policies are not the trouble.)",
             fix="Give Vault a new one:\n"
-            "  nomad acl token create -name=vault -type=management\n"
-            f"  vault write {mount}/config/access address=NOMAD_ADDRESS token=SECRET_ID",
+            "  nomad acl token create -name=vault -type=management -json | jq -r .SecretID | "
+            f"vault write {mount}/config/access token=-",
         )
     if "token name too long" in said:
         return Refused(
             what,
             why=f"`max_token_name_length` in `{mount}/config/access` is more than the 256 bytes that Nomad takes.",
-            fix=f"vault write {mount}/config/access max_token_name_length=256 (with address; the token stays)",
+            fix=f"Lower it: vault write {mount}/config/access max_token_name_length=256",
         )
     if status == 429:
         return Temporary(

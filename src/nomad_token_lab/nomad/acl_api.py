@@ -95,7 +95,9 @@ def _self(call: Call) -> Response:
         raise NomadError(500, "acl token lookup failed: missing secret id")
     if not ids.is_guid(call.secret):
         if is_new:
-            raise NomadError(500, "failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts")
+            raise NomadError(
+                500, "failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts"
+            )
         raise NomadError(500, "acl token lookup failed: index error: UUID must be 36 characters")
     token = nomad.by_secret(call.secret)
     if token is None:

@@ -3,7 +3,6 @@
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from nomad_token_lab.nomad import acl_api, jobs_api
 from nomad_token_lab.nomad.state import Nomad
@@ -18,7 +17,7 @@ def app(nomad: Nomad) -> Starlette:
         route(nomad, "GET", "/v1/agent/health", _health, leaderless=True),
         route(nomad, "GET", "/v1/agent/self", _agent, leaderless=True),
     ]
-    routes: list[Route] = [*server, *acl_api.routes(nomad), *jobs_api.routes(nomad)]
+    routes = [*server, *acl_api.routes(nomad), *jobs_api.routes(nomad)]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_method})
 
 

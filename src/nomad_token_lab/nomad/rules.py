@@ -1,4 +1,4 @@
-"""What Nomad's policies allow: namespaces by capability, the rest by level (Nomad's docs, "ACL policy specification")."""
+"""What Nomad's policies allow: namespaces by capability, the rest by level (docs, "ACL policy specification")."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase

@@ -66,7 +66,7 @@ class Nomad:
         self.policies: dict[str, Policy] = {}
         self.jobs: dict[tuple[str, str], dict[str, Any]] = {}
         self.index = 6
-        self._bootstrapped_at = 0
+        self.bootstrapped_at = 0
         self._before_mark: set[str] = set()
 
     def mark(self) -> None:
@@ -132,13 +132,13 @@ class Nomad:
         """
         self.require_acl()
         self.require_leader()
-        if self._bootstrapped_at:
-            raise NomadError(400, f"ACL bootstrap already done (reset index: {self._bootstrapped_at})")
+        if self.bootstrapped_at:
+            raise NomadError(400, f"ACL bootstrap already done (reset index: {self.bootstrapped_at})")
         if secret and not ids.is_guid(secret):
             raise NomadError(400, "invalid acl token")
         wanted = Wanted("", "Bootstrap Token", "management", (), is_global=True, ttl=0, expires=None)
         token = self._new(wanted, secret or ids.guid())
-        self._bootstrapped_at = token.create_index
+        self.bootstrapped_at = token.create_index
         return token
 
     def _new(self, wanted: Wanted, secret: str) -> Token:
@@ -208,7 +208,8 @@ class Nomad:
         if given.get("name", name) != name:
             raise NomadError(400, "ACL policy name does not match request path")
         if not _POLICY_NAME.fullmatch(name):
-            raise NomadError(400, f"policy 0 invalid: {http.multierror(f"invalid name '{name}'")}")
+            bad_name = http.multierror(f"invalid name '{name}'")
+            raise NomadError(400, f"policy 0 invalid: {bad_name}")
         rules = given.get("rules") or ""
         try:
             Rules([rules])

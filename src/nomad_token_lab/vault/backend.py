@@ -3,7 +3,6 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -55,10 +54,8 @@ class Renewed(Protocol):
     """A lease, as far as an answer shows it."""
 
     id: str
-
-    def ttl(self, now: datetime) -> int:
-        """Return the seconds that are left."""
-        ...
+    # The life in seconds that the answer is about.
+    granted: int
 
 
 @dataclass(frozen=True)
@@ -103,8 +100,11 @@ class Backend(Protocol):
 
     # What `sys/mounts` calls it.
     type: str
-    # Looked through in order; the first that fits is taken.
-    paths: Sequence[Path]
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The patterns, looked through in order; the first that fits is taken."""
+        ...
 
 
 @runtime_checkable

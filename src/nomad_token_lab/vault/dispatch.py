@@ -1,4 +1,4 @@
-"""The way of a request through Vault: seal, token, uses, policy, route, operation, lease (the order decides the text)."""
+"""The way of a request through Vault: seal, token, uses, policy, route, operation, lease, in this order."""
 
 import inspect
 from collections.abc import Mapping
@@ -90,9 +90,7 @@ def _use(token: Token) -> bool:
     return token.uses_left == 0
 
 
-async def _answer(
-    vault: Vault, asked: Asked, found: Found, token: Token | None
-) -> tuple[int, dict[str, Any] | None]:
+async def _answer(vault: Vault, asked: Asked, found: Found, token: Token | None) -> tuple[int, dict[str, Any] | None]:
     operation = asked.operation
     if operation is Operation.UPDATE and found.path and found.path.exists and not found.path.exists(found.name):
         operation = Operation.CREATE
@@ -106,7 +104,8 @@ async def _answer(
         raise Refusal(404, multierror("unsupported path"))
     handler = found.path.operations.get(operation)
     if handler is None:
-        raise Refusal(405, multierror("unsupported operation"))
+        # The text of a login comes bare, as recorded on OpenBao 2.7.2.
+        raise Refusal(405, multierror("unsupported operation") if token else "unsupported operation")
     call = Call(asked.path, asked.data, token, found.name, found.mount)
     try:
         answered = handler(call)
@@ -117,7 +116,7 @@ async def _answer(
 
 
 def _body(vault: Vault, call: Call, backend: Backend, reply: Reply) -> tuple[int, dict[str, Any] | None]:
-    if reply.status == 204:  # noqa: PLR2004 - no content
+    if reply.status != 200:  # done, or queued
         return reply.status, None
     warnings = list(reply.warnings)
     body: dict[str, Any] = {
@@ -136,9 +135,9 @@ def _body(vault: Vault, call: Call, backend: Backend, reply: Reply) -> tuple[int
         warnings += capped
         body["data"] = reply.secret.data
     if lease:
-        body |= {"lease_id": lease.id, "renewable": True, "lease_duration": round_up(vault, lease)}
+        body |= {"lease_id": lease.id, "renewable": True, "lease_duration": lease.granted}
     if reply.token:
-        body["auth"] = reply.token.as_auth(reply.token.ttl(reply.token.created))
+        body["auth"] = reply.token.as_auth()
     if warnings:
         body["warnings"] = warnings
     if not vault.is_openbao:

@@ -31,7 +31,8 @@ def flag(data: Data, name: str, *, default: bool = False) -> bool:
             return True
         case "0" | "f" | "F" | "false" | "FALSE" | "False" | "":
             return False
-    raise _unfit(name, f"'' cannot parse value as 'bool': strconv.ParseBool: parsing \"{value}\": invalid syntax")
+        case _:
+            raise _unfit(name, "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax")
 
 
 def number(data: Data, name: str) -> int:

@@ -137,11 +137,12 @@ class JwtAuth:
                 await self._keys(config),
                 issuer=config["bound_issuer"],
                 audiences=role["bound_audiences"],
+                fetched=not config["jwt_validation_pubkeys"],
                 subject=role["bound_subject"],
                 now=self._clock(),
             )
         except UpstreamError as error:
-            text = f"error verifying token signature: fetching keys oidc: get keys failed: {error}"
+            text = f"error verifying token signature: fetching keys oidc: {error}"
             raise Refusal(400, f"error validating token: {text}") from error
         except ValueError as error:
             raise Refusal(400, f"error validating token: {error}") from error
@@ -150,20 +151,30 @@ class JwtAuth:
         if pems := config["jwt_validation_pubkeys"]:
             return KeySet([RSAKey.import_key(pem) for pem in pems])
         url = config["jwks_url"] or await self._jwks_uri(config["oidc_discovery_url"])
-        answer = await self._upstream.request("GET", url)
         try:
-            return KeySet.import_key_set(answer.raise_for_status().json())
-        except (ValueError, JoseError, OSError) as error:
-            raise UpstreamError(str(error)) from error
+            answer = await self._upstream.request("GET", url)
+        except UpstreamError as error:
+            raise UpstreamError(f"get keys failed {error}") from error
+        if answer.is_error:
+            text = f"{answer.status_code} {answer.reason_phrase} {answer.text}"
+            raise UpstreamError(f"get keys failed: {text}")
+        try:
+            return KeySet.import_key_set(answer.json())
+        except (ValueError, KeyError, JoseError) as error:
+            raise UpstreamError(f"failed to decode keys: {error}") from error
 
     async def _jwks_uri(self, issuer: str) -> str:
         answer = await self._upstream.request("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if answer.is_error:
             raise UpstreamError(f"{answer.status_code} {answer.reason_phrase}: {answer.text}")
-        found = answer.json()
-        if found["issuer"] != issuer:
-            raise UpstreamError(f'oidc: issuer did not match, expected "{issuer}" got "{found["issuer"]}"')
-        return str(found["jwks_uri"])
+        try:
+            found = answer.json()
+            named, keys = found["issuer"], found["jwks_uri"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UpstreamError(f"oidc: failed to decode provider discovery object: {error}") from error
+        if named != issuer:
+            raise UpstreamError(f'issuer did not match the returned issuer, expected "{issuer}" got "{named}"')
+        return str(keys)
 
 
 def _check_bounds(role: Mapping[str, Any], claims: Mapping[str, Any]) -> None:

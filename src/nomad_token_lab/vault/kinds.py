@@ -12,9 +12,7 @@ Kinds = Mapping[str, Callable[[Vault, str], Backend]]
 
 
 def _nomad(vault: Vault, name: str) -> Backend:
-    return NomadEngine(
-        type_name=name, upstream=vault.upstream, clock=vault.clock, forgives_the_dead=vault.is_openbao
-    )
+    return NomadEngine(type_name=name, upstream=vault.upstream, clock=vault.clock, forgives_the_dead=vault.is_openbao)
 
 
 def _jwt(vault: Vault, name: str) -> Backend:

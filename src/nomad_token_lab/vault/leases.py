@@ -17,7 +17,10 @@ _TRIES: Final = 6
 
 @dataclass
 class Lease:
-    """A lease as Vault keeps it; `token` is the id of the service token that it ends with, None for a batch token's."""
+    """A lease as Vault keeps it; `token` is the id of the service token that it ends with, None for a batch token's.
+
+    `granted` is the life in seconds that the last answer told of.
+    """
 
     id: str
     token: str | None = field(repr=False)
@@ -25,6 +28,7 @@ class Lease:
     internal: Mapping[str, str]
     issued: datetime
     expires: datetime
+    granted: int
     last_renewal: datetime | None = None
     revoke_error: str = ""
     tries: int = 0
@@ -57,7 +61,7 @@ class Leases:
         """Begin with none."""
         self._clock = clock
         self._known: dict[str, Lease] = {}
-        self._in_flight: set[str] = set()
+        self._revoking: dict[str, asyncio.Task[None]] = {}
 
     def __iter__(self) -> Iterator[Lease]:
         return iter(list(self._known.values()))
@@ -80,25 +84,30 @@ class Leases:
         Raises:
             UpstreamError: the server behind refused; the lease stays.
         """
-        self._in_flight.add(lease.id)
+        if lease.id not in self._revoking:
+            self._revoking[lease.id] = asyncio.create_task(self._revoke(lease))
+        await asyncio.shield(self._revoking[lease.id])
+
+    async def _revoke(self, lease: Lease) -> None:
         try:
             await lease.engine.revoke(lease.internal)
         except UpstreamError as error:
             lease.revoke_error = str(error)
             raise
         finally:
-            self._in_flight.discard(lease.id)
+            del self._revoking[lease.id]
         self._known.pop(lease.id, None)
 
     async def revoke_due(self) -> None:
-        """Revoke every lease that has met its end; what fails is tried again later."""
+        """Return when every lease that has met its end was revoked, or has failed and is tried again later."""
         now = self._clock()
         due = [lease for lease in self if self._is_due(lease, now)]
         await asyncio.gather(*(self._try(lease) for lease in due))
+        await asyncio.gather(*self._revoking.values(), return_exceptions=True)
 
     def _is_due(self, lease: Lease, now: datetime) -> bool:
         wait = _FIRST_RETRY * (2 ** (lease.tries - 1)) if lease.tries else timedelta()
-        return not lease.is_irrevocable and lease.id not in self._in_flight and lease.expires + wait <= now
+        return not lease.is_irrevocable and lease.id not in self._revoking and lease.expires + wait <= now
 
     async def _try(self, lease: Lease) -> None:
         try:

@@ -38,8 +38,12 @@ def token_type(value: str) -> Literal["service", "batch"]:
 
 
 def terms_of(data: fields.Data) -> Terms:
-    """Return the terms that a role's `token_*` fields set."""
-    return Terms(
+    """Return the terms that a role's `token_*` fields set.
+
+    Raises:
+        Refusal: 400, a field that can't be read, or two that contradict each other.
+    """
+    terms = Terms(
         policies=fields.strings(data, "token_policies"),
         ttl=fields.seconds(data, "token_ttl"),
         max_ttl=fields.seconds(data, "token_max_ttl"),
@@ -48,6 +52,9 @@ def terms_of(data: fields.Data) -> Terms:
         type=token_type(fields.text(data, "token_type")),
         no_default_policy=fields.flag(data, "token_no_default_policy"),
     )
+    if terms.max_ttl and terms.ttl > terms.max_ttl:
+        raise Refusal(400, "'token_ttl' cannot be greater than 'token_max_ttl'")
+    return terms
 
 
 def terms_data(terms: Terms) -> dict[str, Any]:

@@ -34,9 +34,7 @@ class NomadEngine:
                 {read: self._read_access, create: access, update: access, delete: self._delete_access},
                 exists=lambda _name: self._access is not None,
             ),
-            Path(
-                "config/lease", {read: self._read_lease, update: self._write_lease, delete: self._delete_lease}
-            ),
+            Path("config/lease", {read: self._read_lease, update: self._write_lease, delete: self._delete_lease}),
             Path("role/?", {Operation.LIST: self._list_roles}),
             Path(
                 f"role/{NAME}",
@@ -58,7 +56,7 @@ class NomadEngine:
 
     async def _write_access(self, call: Call) -> Reply:
         names = ("address", "token", "ca_cert", "client_cert", "client_key")
-        access: dict[str, Any] = {name: "" for name in names} | (self._access or {})
+        access: dict[str, Any] = dict.fromkeys(names, "") | (self._access or {})
         access |= {name: fields.text(call.data, name) for name in names if name in call.data}
         access["max_token_name_length"] = fields.number(call.data, "max_token_name_length")
         if not access["token"]:

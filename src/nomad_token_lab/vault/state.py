@@ -11,7 +11,7 @@ from nomad_token_lab.vault import policies
 from nomad_token_lab.vault.backend import Backend, Call, Leasing, Reply, Secret
 from nomad_token_lab.vault.errors import Refusal
 from nomad_token_lab.vault.leases import Lease, Leases
-from nomad_token_lab.vault.policies import Acl, Rule
+from nomad_token_lab.vault.policies import Acl
 from nomad_token_lab.vault.tokens import SYSTEM_TTL, Terms, Token, Tokens, capped, end_of, secret_for
 from nomad_token_lab.vault.upstream import Upstream
 
@@ -43,6 +43,8 @@ class Vault:
         self.upstream = Upstream()
         self.root = self._made(Terms((policies.ROOT,)), "token", "auth/token/root", forever=True)
         self._before_mark: set[str] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._entities: dict[tuple[str, str], str] = {}
 
     @property
     def is_openbao(self) -> bool:
@@ -84,6 +86,7 @@ class Vault:
         forever: bool = False,
     ) -> Token:
         now = self.clock()
+        granted = 0 if forever else capped(terms.ttl, terms.cap)[0]
         token = Token(
             id=secret_for(terms.type, is_openbao=self.is_openbao),
             accessor="" if terms.type == "batch" else ids.base62(24),
@@ -91,7 +94,8 @@ class Vault:
             display_name=display_name,
             path=path,
             created=now,
-            expires=None if forever else end_of(now, capped(terms.ttl, terms.cap)[0]),
+            expires=None if forever else end_of(now, granted),
+            granted=granted,
             parent=parent.id if parent else None,
             metadata=metadata,
             entity_id=entity_id,
@@ -103,7 +107,8 @@ class Vault:
     def login(self, call: Call, terms: Terms, user: str, metadata: Mapping[str, str]) -> Reply:
         """Make the orphan token of a login at `auth/<mount>/login`."""
         display_name = f"{call.mount.strip('/').removeprefix('auth/').replace('/', '-')}-{user}"
-        token = self._made(terms, display_name, call.path, metadata=metadata, entity_id=ids.guid())
+        entity_id = self._entities.setdefault((call.mount, user), ids.guid())
+        token = self._made(terms, display_name, call.path, metadata=metadata, entity_id=entity_id)
         return Reply(token=token, warnings=capped(terms.ttl, terms.cap)[1])
 
     def child(self, parent: Token, terms: Terms, display_name: str, *, orphan: bool) -> Reply:
@@ -129,6 +134,7 @@ class Vault:
             internal=secret.internal,
             issued=now,
             expires=end_of(now, granted),
+            granted=granted,
         )
         self.leases.add(lease)
         return lease, warnings
@@ -138,8 +144,8 @@ class Vault:
         now = self.clock()
         latest = end_of(lease.issued, lease.engine.max_ttl())
         left = int((latest - now).total_seconds())
-        granted, warnings = capped(increment or int((lease.expires - lease.issued).total_seconds()), left)
-        lease.expires, lease.last_renewal = end_of(now, granted), now
+        granted, warnings = capped(increment or lease.granted, left)
+        lease.expires, lease.last_renewal, lease.granted = end_of(now, granted), now, granted
         return warnings if increment else ()
 
     def revoke_token(self, token: Token) -> None:
@@ -161,7 +167,10 @@ class Vault:
 
     async def settle_soon(self) -> None:
         """Do the same, but wait for a slow Nomad only so long; the rest goes on."""
-        await asyncio.wait({asyncio.ensure_future(self.settle())}, timeout=_QUEUE_SECONDS)
+        settling = asyncio.create_task(self.settle())
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        await asyncio.wait({settling}, timeout=_QUEUE_SECONDS)
 
     def authenticated(self, secret: str) -> Token:
         """Return the token of a request.

@@ -73,9 +73,7 @@ class System:
         methods = Mounts(vault, AUTH_METHODS, prefix="auth/", noun="auth engine")
         self.paths = (
             Path("mounts/?", {read: engines.all}),
-            Path(
-                f"mounts/{_ANY}", {read: engines.read, update: engines.enable, delete: engines.disable}, sudo=True
-            ),
+            Path(f"mounts/{_ANY}", {read: engines.read, update: engines.enable, delete: engines.disable}, sudo=True),
             Path("auth/?", {read: methods.all}),
             Path(f"auth/{_ANY}", {read: methods.read, update: methods.enable, delete: methods.disable}, sudo=True),
             Path("policies/acl/?", {listed: self._list_policies, read: self._list_policies}),

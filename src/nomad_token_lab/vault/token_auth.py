@@ -36,7 +36,7 @@ class TokenAuth:
         wanted = fields.seconds(call.data, "increment") or capped(token.terms.ttl, token.terms.cap)[0]
         left = token.terms.cap - int((now - token.created).total_seconds())
         granted, warnings = capped(wanted, left)
-        token.expires = end_of(now, granted)
+        token.expires, token.granted = end_of(now, granted), granted
         return Reply(token=token, warnings=warnings)
 
     async def _revoke(self, call: Call) -> Reply:

@@ -42,7 +42,10 @@ class Terms:
 
 @dataclass
 class Token:
-    """A token as Vault keeps it; `expires` is None for the root token alone."""
+    """A token as Vault keeps it; `expires` is None for the root token alone.
+
+    `granted` is the life in seconds that the last answer told of.
+    """
 
     id: str = field(repr=False)
     accessor: str
@@ -51,6 +54,7 @@ class Token:
     path: str
     created: datetime
     expires: datetime | None
+    granted: int
     parent: str | None = field(default=None, repr=False)
     metadata: Mapping[str, str] | None = None
     entity_id: str = ""
@@ -75,7 +79,7 @@ class Token:
         """Return the seconds that are left, 0 for root."""
         return max(0, int((self.expires - now).total_seconds())) if self.expires else 0
 
-    def as_auth(self, lease_duration: int) -> dict[str, Any]:
+    def as_auth(self) -> dict[str, Any]:
         """Return the `auth` object of a login."""
         return {
             "client_token": self.id,
@@ -83,7 +87,7 @@ class Token:
             "policies": list(self.policies),
             "token_policies": list(self.policies),
             "metadata": dict(self.metadata) if self.metadata is not None else None,
-            "lease_duration": lease_duration,
+            "lease_duration": self.granted,
             "renewable": self.renewable,
             "entity_id": self.entity_id,
             "token_type": self.type,
@@ -159,7 +163,7 @@ def capped(wanted: int, cap: int) -> tuple[int, tuple[str, ...]]:
 
 def secret_for(token_type: TokenType, *, is_openbao: bool) -> str:
     """Return a new token's id, in the form of the product."""
-    if token_type == "batch":
+    if token_type == "batch":  # noqa: S105 - a kind, not a secret
         return ("b." if is_openbao else "hvb.") + ids.base62(140)
     return "s." + ids.base62(24) if is_openbao else "hvs." + ids.base62(90)
 

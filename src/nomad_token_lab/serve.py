@@ -1,0 +1,94 @@
+"""One event loop in a thread of its own, with a server on each of several sockets."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from nomad_token_lab.faults import CuttableProtocol
+
+_TICK_SECONDS: Final = 0.1
+
+T = TypeVar("T")
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that already listens, so that nobody is refused while the server starts.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    return socket.create_server((host, port))
+
+
+class Servers:
+    """Serves applications until it is stopped; `tick` is called ten times a second."""
+
+    def __init__(self, apps: list[tuple[socket.socket, ASGIApp]], tick: Callable[[], Awaitable[None]]) -> None:
+        """Start."""
+        self._told = asyncio.Event()
+        self._servers = [_Server(_config(app), self._told) for _, app in apps]
+        self._sockets = [sock for sock, _ in apps]
+        self._tick = tick
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="nomad-token-lab", daemon=True)
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* among the servers, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def stop(self) -> None:
+        """Stop; whoever is still connected is cut off."""
+        self._loop.call_soon_threadsafe(self._told.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(self._main())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+
+    async def _main(self) -> None:
+        ticking = asyncio.create_task(self._ticking())
+        await asyncio.gather(*(server.serve([sock]) for server, sock in zip(self._servers, self._sockets, strict=True)))
+        ticking.cancel()
+        leftover = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in leftover:
+            task.cancel()
+        await asyncio.gather(*leftover, return_exceptions=True)
+
+    async def _ticking(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await self._tick()
+
+
+class _Server(uvicorn.Server):
+    """Stops when it is told, where uvicorn's own looks every tenth of a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config, told: asyncio.Event) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def main_loop(self) -> None:
+        await self._told.wait()
+        self.force_exit = True  # whoever is still connected is not waited for
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=CuttableProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+    )

@@ -1,0 +1,99 @@
+"""The trust that a deploy stands on, made over the servers' own APIs: the same for the lab and for real servers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+# What `nomad job run` needs, and reading the logs of what it started.
+DEPLOYER: Final = """
+namespace "default" {
+  capabilities = ["list-jobs", "read-job", "submit-job", "read-logs"]
+}
+node {
+  policy = "read"
+}
+"""
+
+# The second rule is what lets a job see that its revocation worked; without it, revoke-self still does the work.
+_NOMAD_DEPLOYER: Final = """
+path "{mount}/creds/deployer" {{
+  capabilities = ["read"]
+}}
+path "sys/leases/revoke" {{
+  capabilities       = ["update"]
+  allowed_parameters = {{
+    "lease_id" = ["{mount}/creds/deployer/*"]
+    "sync"     = []
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom Vault trusts, and where its Nomad is (`nomad_address` as Vault reaches it)."""
+
+    oidc_discovery_url: str
+    audience: str
+    nomad_address: str
+    repository_id: str = "74123456"
+    ref: str = "refs/heads/main"
+    plugin: str = "nomad"
+    mount: str = "nomad"
+
+
+def trust(settings: Trust, *, vault: httpx.Client, nomad: httpx.Client) -> None:
+    """Set up everything between an id token of GitHub's and `nomad job run`.
+
+    The clients have a server's address as `base_url` and carry a token that may do everything. Made are: in Nomad
+    the policy `deployer` and a management token for Vault; in Vault the engine with the role `deployer`, and jwt
+    auth with the role `deploy-app`.
+
+    Raises:
+        httpx.HTTPStatusError: a server refused, in its own words.
+    """
+    _put(nomad, "acl/policy/deployer", {"Name": "deployer", "Rules": DEPLOYER})
+    access = _put(nomad, "acl/token", {"Name": "vault", "Type": "management"}).json()["SecretID"]
+    _trust_in_nomad(settings, vault, access)
+    _trust_in_github(settings, vault)
+
+
+def _trust_in_nomad(settings: Trust, vault: httpx.Client, access: str) -> None:
+    mount = settings.mount
+    _put(vault, f"sys/mounts/{mount}", {"type": settings.plugin})
+    _put(vault, f"{mount}/config/access", {"address": settings.nomad_address, "token": access})
+    _put(vault, f"{mount}/config/lease", {"ttl": "30m", "max_ttl": "1h"})
+    _put(vault, f"{mount}/role/deployer", {"policies": "deployer", "type": "client"})
+
+
+def _trust_in_github(settings: Trust, vault: httpx.Client) -> None:
+    issuer = settings.oidc_discovery_url
+    _put(vault, "sys/auth/jwt", {"type": "jwt"})
+    _put(vault, "auth/jwt/config", {"oidc_discovery_url": issuer, "bound_issuer": issuer})
+    _put(vault, "sys/policies/acl/nomad-deployer", {"policy": _NOMAD_DEPLOYER.format(mount=settings.mount)})
+    bounds = {
+        "repository_id": settings.repository_id,
+        "ref": settings.ref,
+        "event_name": ["push", "workflow_dispatch"],
+    }
+    role = {
+        "role_type": "jwt",
+        "user_claim": "repository",
+        "bound_audiences": [settings.audience],
+        "bound_claims": bounds,
+        "token_policies": ["nomad-deployer"],
+        "token_type": "service",
+        "token_ttl": "30m",
+        "token_max_ttl": "1h",
+    }
+    _put(vault, "auth/jwt/role/deploy-app", role)
+
+
+def _put(client: httpx.Client, path: str, body: Mapping[str, Any]) -> httpx.Response:
+    answer = client.put(f"/v1/{path}", json=body)
+    if answer.is_error:
+        text = f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text.strip()}"
+        raise httpx.HTTPStatusError(text, request=answer.request, response=answer)
+    return answer

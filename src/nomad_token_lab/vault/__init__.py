@@ -1,0 +1,1 @@
+"""The lab's Vault: mounts, policies, the tree of tokens and leases, the Nomad engine, jwt auth."""

@@ -1,0 +1,136 @@
+"""A job that is cancelled: SIGINT, SIGTERM and SIGKILL, while a request is under way."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nomad_token_lab import Fault, Lab, Silence
+from nomad_token_lab.runner import MINT, Ran, Step
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Return once *condition* holds; fail after *seconds*."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail("it did not come to that")
+        time.sleep(0.02)
+
+
+def asked(lab: Lab, path: str) -> Callable[[], bool]:
+    """Tell whether a request for *path* has arrived."""
+    return lambda: any(path in record.path for record in lab.requests)
+
+
+def stopped(step: Step, process: "subprocess.Popen[str]", seconds: float) -> Ran:
+    """Wait for the end of a main step, and read what it left."""
+    log, _ = process.communicate(timeout=seconds)
+    return step.read(MINT, process.returncode, log)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_cancelled_while_nomad_is_asked(lab: Lab, step: Step, signum: int, code: int) -> None:
+    """A token that is there already is undone in place, before the program ends."""
+    lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Silence(30)))
+    process = step.start(MINT, inputs(lab))
+    wait_for(asked(lab, "/v1/acl/token/self"))
+    os.kill(process.pid, signum)
+    main = stopped(step, process, 9)
+
+    assert main.code == code
+    assert "Undone: Vault revoked the lease" in main.log
+    assert not lab.nomad.live_tokens()
+    assert "NOMAD_TOKEN" not in main.variables
+    assert "nothing was saved" in step.post().log or step.post().code == 0
+
+
+def test_an_answer_under_way_is_awaited(lab: Lab, step: Step) -> None:
+    """A creds read that Vault is at is awaited for a while, so that what it makes can be undone."""
+    lab.faults.append(Fault("nomad", "PUT", "/v1/acl/token$", Silence(1), times=1))
+    process = step.start(MINT, inputs(lab))
+    wait_for(asked(lab, "/creds/"))
+    os.kill(process.pid, signal.SIGTERM)
+    main = stopped(step, process, 9)
+
+    assert main.code == 143
+    assert not lab.nomad.live_tokens()
+    assert not lab.vault.live_tokens()
+
+
+def test_silence_ends_in_time(lab: Lab, step: Step) -> None:
+    """A creds read that nobody answers does not keep the program: it is gone within 9 s, and the post-step goes on."""
+    lab.faults.append(Fault("vault", "GET", "/creds/", Silence(60), when="after"))
+    process = step.start(MINT, inputs(lab))
+    wait_for(lambda: bool(lab.nomad.live_tokens()))
+    began = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.1)
+    os.kill(process.pid, signal.SIGTERM)
+    main = stopped(step, process, 12)
+    took = time.monotonic() - began
+    post = step.post()
+
+    assert main.code == 130
+    assert took < 9.5
+    assert "Maybe left behind" in post.log
+    assert "vault-deployer-jwt-" in post.log
+    assert not lab.nomad.live_tokens()
+
+
+def test_killed_after_the_mint(lab: Lab, step: Step) -> None:
+    """After SIGKILL the post-step does it all, from what was saved by then."""
+    lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Silence(30)))
+    process = step.start(MINT, inputs(lab))
+    wait_for(asked(lab, "/v1/acl/token/self"))
+    process.kill()
+    main = stopped(step, process, 5)
+    post = step.post()
+
+    assert main.code == -signal.SIGKILL
+    assert "Revoked" in post.log
+    assert not lab.nomad.live_tokens()
+    assert not lab.vault.live_tokens()
+
+
+def test_killed_while_creds_are_read(lab: Lab, step: Step) -> None:
+    """After SIGKILL in the middle of a read, the login's end takes the token along; the post-step says what may be."""
+    lab.faults.append(Fault("vault", "GET", "/creds/", Silence(30), when="after"))
+    process = step.start(MINT, inputs(lab))
+    wait_for(lambda: bool(lab.nomad.live_tokens()))
+    process.kill()
+    stopped(step, process, 5)
+    post = step.post()
+
+    assert "vault-deployer-jwt-" in post.log
+    assert not lab.nomad.live_tokens()
+
+
+def test_killed_while_logging_in(lab: Lab, step: Step) -> None:
+    """After SIGKILL in the middle of a login nothing can be revoked, and the post-step names what may live."""
+    lab.faults.append(Fault("vault", "POST", "/login$", Silence(30), when="after"))
+    process = step.start(MINT, inputs(lab))
+    wait_for(lambda: bool(lab.vault.live_tokens()))
+    process.kill()
+    stopped(step, process, 5)
+    post = step.post()
+
+    assert post.code == 0
+    assert "a Vault token that nobody holds may live" in post.log
+    assert not lab.nomad.live_tokens()
+
+
+def inputs(lab: Lab) -> dict[str, str]:
+    """Return what the README's quick start says."""
+    return {
+        "vault-addr": lab.vault.addr,
+        "nomad-addr": lab.nomad.addr,
+        "role": "deployer",
+        "vault-auth-role": "deploy-app",
+    }

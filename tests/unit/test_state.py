@@ -1,0 +1,130 @@
+"""Facts that are saved, and what is known from them."""
+
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from fakes import ASKED_CREDS, ASKED_LOGIN, CANARY, LEASE, LOGIN, PLAN
+from nomad_token.state import Asked, Fact, HeldLogin, Ledger, NothingMade, Settled, Unreadable, dumps, loads
+
+FACTS: list[Fact] = [PLAN, ASKED_LOGIN, ASKED_CREDS, NothingMade(), LOGIN, LEASE, Settled()]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.fact)
+def test_round_trip(fact: Fact) -> None:
+    """What is written is one line, and is read as what it was, secrets included."""
+    line = dumps(fact)
+
+    assert line.splitlines() == [line]
+    assert loads(line) == fact
+    assert dumps(loads(line)) == line
+
+
+@pytest.mark.parametrize("fact", [LOGIN, LEASE], ids=lambda fact: fact.fact)
+def test_secrets_are_shown_in_state_alone(fact: Fact) -> None:
+    """A fact's secret stands in its line in plain text, and in no repr, str or dump for people."""
+    assert CANARY in dumps(fact)
+    for shown in (repr(fact), str(fact), repr(Ledger([fact]).facts), str(fact.model_dump()), f"{fact.model_dump()!r}"):
+        assert CANARY not in shown
+
+
+def test_torn_line_is_unreadable() -> None:
+    """A line that was cut anywhere is refused, and never taken for another fact."""
+    line = dumps(LOGIN)
+
+    for end in range(len(line)):
+        with pytest.raises(Unreadable):
+            loads(line[:end])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"v": 2},
+        {"v": "1"},
+        {"v": None},
+        {"fact": "lease"},
+        {"fact": "unheard of"},
+        {"fact": None},
+        {"token": None},
+        {"token": 5},
+        {"more": "x"},
+        {"ends": "yesterday"},
+        {"ends": "2026-03-04T05:06:07"},
+        {"uses": "many"},
+    ],
+    ids=str,
+)
+def test_foreign_or_tampered_line_is_unreadable(changed: dict[str, object]) -> None:
+    """A line of another version, or one that was changed, is refused without quoting what it holds."""
+    line = json.dumps(json.loads(dumps(LOGIN)) | changed)
+
+    with pytest.raises(Unreadable) as refused:
+        loads(line)
+
+    assert CANARY not in f"{refused.value!r} {refused.value.__context__!r} {refused.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("accessor", ["", "x\n::add-mask::y", "##[error]", "a" * 1000])
+def test_tampered_accessor_is_unreadable(accessor: str) -> None:
+    """An accessor goes into the log: one that can't be one is refused."""
+    line = json.dumps(json.loads(dumps(LEASE)) | {"accessor_id": accessor})
+
+    with pytest.raises(Unreadable):
+        loads(line)
+
+
+@pytest.mark.parametrize("line", ["", "null", "[]", "{}", "7", '"x"', "[" * 100_000, "\ud800"])
+def test_anything_else_is_unreadable(line: str) -> None:
+    """What is no fact at all is refused."""
+    with pytest.raises(Unreadable):
+        loads(line)
+
+
+def test_facts_are_frozen() -> None:
+    """No fact is ever changed."""
+    with pytest.raises(ValueError, match="frozen"):
+        LOGIN.uses = 3  # type: ignore[misc]
+
+
+def ledger(*facts: Fact) -> Ledger:
+    """Add facts one by one."""
+    made = Ledger()
+    for fact in facts:
+        made.add(fact)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("facts", "waiting"),
+    [
+        ([PLAN], []),
+        ([PLAN, ASKED_LOGIN], [ASKED_LOGIN]),
+        ([PLAN, ASKED_LOGIN, NothingMade()], []),
+        ([PLAN, ASKED_LOGIN, LOGIN], []),
+        ([PLAN, ASKED_LOGIN, LOGIN, ASKED_CREDS], [ASKED_CREDS]),
+        ([PLAN, ASKED_LOGIN, LOGIN, ASKED_CREDS, LEASE], []),
+        ([PLAN, ASKED_LOGIN, LOGIN, ASKED_CREDS, NothingMade()], []),
+        ([PLAN, ASKED_LOGIN, LOGIN, ASKED_CREDS, LEASE, ASKED_CREDS], [ASKED_CREDS]),
+        ([PLAN, ASKED_LOGIN, LOGIN, ASKED_CREDS, Settled()], []),
+        ([PLAN, ASKED_LOGIN, Settled(), ASKED_LOGIN], [ASKED_LOGIN]),
+    ],
+)
+def test_unanswered(facts: list[Fact], waiting: list[Asked]) -> None:
+    """A request that was asked is unanswered until what it made is held, or nothing was made, or all is settled."""
+    assert ledger(*facts).unanswered == waiting
+
+
+def test_open_begins_after_the_last_settlement() -> None:
+    """What was settled is over; the plan holds for what comes after it too."""
+    again = HeldLogin(token=SecretStr("hvs.canary-second"), accessor="", ends=None, uses=0)
+    now = ledger(PLAN, ASKED_LOGIN, LOGIN, LEASE, Settled(), ASKED_LOGIN, again)
+
+    assert now.open == [ASKED_LOGIN, again]
+    assert now.plan == PLAN
+    assert now.login == again
+    assert now.leases == []
+    assert ledger(PLAN, LOGIN, LEASE).leases == [LEASE]
+    assert ledger().plan is None
+    assert ledger(PLAN, LOGIN, Settled()).login is None
