@@ -79,7 +79,7 @@ api_addr = "{addr}"
 
 @contextmanager
 def vault(directory: Path) -> Iterator[Vault]:
-    """Run Vault 1.14.8, storage in memory, its log below *directory*, until the block ends; build it first if need be.
+    """Run Vault 1.14.2, storage in memory, its log below *directory*, until the block ends; build it first if need be.
 
     Raises:
         Missing: there is no Go to build it with.

@@ -1,5 +1,6 @@
 """A scenario as one page: what was printed, handed on, saved and requested, in order, less all that varies."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -40,7 +41,9 @@ class Page:
         self._section("state", _pairs(ran.state))
         self._section("summary", ran.summary.splitlines())
         requests = [record for record in self._lab.requests if not record.internal]
-        self._section("requests", [_request(record) for record in requests[self._seen :]])
+        told = [_request(record) for record in requests[self._seen :]]
+        # How often something is tried again is a matter of time: a run of the same is told once.
+        self._section("requests", [line for line, _ in itertools.groupby(told)])
         self._seen = len(requests)
         return self
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 from nomad_token import __version__
 from nomad_token.clients.http import Connections
 from nomad_token.clock import Clock, SystemClock
-from nomad_token.errors import Cancelled, Error, InputError
+from nomad_token.errors import Cancelled, Error, InputError, Temporary
 from nomad_token.outside import Outside
 from nomad_token.platforms import PLATFORMS
 from nomad_token.platforms.base import Level, Platform
@@ -27,6 +27,7 @@ _OF_THE_LAB: Final = {
     "lab": "serve Vault's, Nomad's and GitHub's APIs on loopback",
     "demo": "walk the main job on the lab, from trust to a dead token",
 }
+_ON_DISK: Final = "The runner's disk is full or read-only. A token that was minted is not handed on, and revoked."
 
 
 def main() -> NoReturn:
@@ -96,6 +97,9 @@ def step(
         platform.annotate(Level.ERROR, error.title, error.text)
         platform.summarise(_in_summary(error))
         return error.exit_code
+    except OSError as error:
+        platform.annotate(Level.ERROR, Temporary.title, f"A file could not be written: {error.strerror}.\n{_ON_DISK}")
+        return Temporary.exit_code
     except Cancelled as cancelled:
         platform.say("Cancelled.")
         return cancelled.exit_code

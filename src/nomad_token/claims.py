@@ -19,7 +19,7 @@ def claims(id_token: SecretStr) -> dict[str, object]:
         return {}
     try:
         body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

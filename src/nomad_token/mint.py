@@ -1,6 +1,7 @@
 """The main step: a token is minted, proven and handed over, or everything is as it was before."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -9,7 +10,7 @@ from nomad_token.clients.nomad import Nomad, NomadPlace
 from nomad_token.clock import Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
-from nomad_token.errors import Cancelled, Temporary
+from nomad_token.errors import Cancelled
 from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs, NomadInputs
 from nomad_token.issuers.base import Issuer, Means, Unclear
@@ -40,109 +41,101 @@ class Order:
 
 
 def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
-    """Mint, prove and hand over. Raises `Error`, or `Cancelled`, after undoing in place what was made by then."""
+    """Mint, prove and hand over. Raises `Error`, `OSError` or `Cancelled`, after undoing in place what was made."""
     if order.job.revoke:
         platform.preflight()
-    plan = _plan(order)
-    custody = Custody(platform, outside.signals, plan=plan)
-    deadline = Deadline(outside.clock, order.job.timeout)
+    custody = Custody(platform, outside.signals, plan=_plan(order))
+    minting = _Minting(order, platform, outside, custody, Deadline(outside.clock, order.job.timeout))
     try:
-        credential = _issued(order, custody, platform, outside, deadline)
-        credential = _verified(credential, order, platform, outside, plan.nomad, deadline)
+        credential = minting.verified(minting.issued())
         platform.export(exported(credential, order.job, order.places))
-    except OSError as error:
-        _undo_in_place(custody, platform, outside)
-        raise Temporary(
-            f"A file of the runner could not be written: {error.strerror or type(error).__name__}.",
-            why="The disk is full or read-only. The token was not handed on.",
-            fix="Free the runner's disk.",
-        ) from None
-    except Cancelled:
-        if any(asked.what == "creds" for asked in custody.ledger.unanswered):
-            # Vault may be at it still: the post-step comes later, when what it makes can be undone.
-            raise
-        _undo_in_place(custody, platform, outside)
-        raise
-    except BaseException:
-        _undo_in_place(custody, platform, outside)
+    except BaseException as error:
+        # A read that nobody answered before a cancel may be at work still: what it makes is the post-step's to undo.
+        if not (isinstance(error, Cancelled) and any(asked.what == "creds" for asked in custody.ledger.unanswered)):
+            minting.undo_in_place()
         raise
     _report(credential, order, platform)
     return credential
 
 
-def _issued(order: Order, custody: Custody, platform: Platform, outside: Outside, deadline: Deadline) -> Credential:
-    """Ask the issuer; again, with a new login, where an answer was lost and all that it may have made was undone."""
+@dataclass(frozen=True, slots=True)
+class _Minting:
+    """One mint, and all that its parts share."""
 
-    def id_token(audience: str) -> SecretStr:
-        token = platform.id_token(audience)
-        platform.mask(token)
-        return token
+    order: Order
+    platform: Platform
+    outside: Outside
+    custody: Custody
+    deadline: Deadline
 
-    means = Means(outside.connect, id_token, platform.unreachable, custody, outside.signals, outside.clock, deadline)
-    waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
-    for tries_left in reversed(range(_TRIES)):
+    def issued(self) -> Credential:
+        """Ask the issuer; again, with a new login, where an answer was lost and what it may have made was undone."""
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return self.order.issuer.issue(self.order.job.env_name, self._means())
+            except Unclear as unclear:
+                pause = next(waits)
+                undone = self.undo_in_place().ending is not Ending.FAILED
+                if not (undone and tries_left and pause < self.deadline.left()):
+                    raise unclear.error from None
+                self.platform.say(f"{unclear.error.what} Asking again, with a new login.")
+            self.outside.clock.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def verified(self, credential: Credential) -> Credential:
+        """Add what Nomad says of the token; unless it is required, a Nomad that can't be asked is a warning."""
+        place = self.custody.plan.nomad
+        if place is None:
+            return credential
         try:
-            return order.issuer.issue(order.job.env_name, means)
-        except Unclear as unclear:
-            pause = next(waits)
-            undone = _undo_in_place(custody, platform, outside).ending is not Ending.FAILED
-            if not (undone and tries_left and pause < deadline.left()):
-                raise unclear.error from None
-            platform.say(f"{unclear.error.what} Asking again, with a new login.")
-        outside.clock.sleep(pause)
-    raise AssertionError("the last try returns or raises")
+            token = wait_until_accepted(
+                Nomad(self.outside.connect(place.address), place),
+                credential,
+                clock=self.outside.clock,
+                deadline=self.deadline,
+                advice=self.platform.unreachable(place.address),
+            )
+        except Unverified as unverified:
+            if self.order.job.verify == "required":
+                raise unverified.error from None
+            self.platform.annotate(Level.WARNING, "Not verified", unverified.error.text)
+            return credential
+        return credential.model_copy(update={"type": token.type, "policies": token.policies})
 
+    def undo_in_place(self) -> Outcome:
+        """Undo now what was made: the post-step may be an hour away, or never come."""
+        with self.outside.signals.held(GONE_WITHIN):
+            seconds = min(UNDO_SECONDS, self.outside.signals.left())
+            by = Undo(self.outside.connect, self.outside.clock, Deadline(self.outside.clock, seconds))
+            outcome = undo(self.custody.ledger, self.custody.plan, by)
+            if outcome.ending is Ending.FAILED:
+                self.platform.annotate(Level.WARNING, "Not undone yet", "\n".join(outcome.left))
+            else:
+                if outcome.ending is not Ending.NOTHING_SAVED:
+                    self.platform.say(f"Undone: {outcome.line}.")
+                # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
+                with suppress(OSError):
+                    self.custody.settle()
+        for notice in outcome.notices:
+            self.platform.annotate(Level.WARNING, "Maybe left behind", notice)
+        return outcome
 
-def _verified(
-    credential: Credential,
-    order: Order,
-    platform: Platform,
-    outside: Outside,
-    place: NomadPlace | None,
-    deadline: Deadline,
-) -> Credential:
-    """Add what Nomad says of the token; unless it is required, a Nomad that can't be asked is a warning."""
-    if place is None:
-        return credential
-    try:
-        token = wait_until_accepted(
-            Nomad(outside.connect(place.address), place),
-            credential,
-            clock=outside.clock,
-            deadline=deadline,
-            advice=platform.unreachable(place.address),
+    def _means(self) -> Means:
+        return Means(
+            self.outside.connect,
+            self._id_token,
+            self.platform.unreachable,
+            self.custody,
+            self.outside.signals,
+            self.outside.clock,
+            self.deadline,
         )
-    except Unverified as unverified:
-        if order.job.verify == "required":
-            raise unverified.error from None
-        platform.annotate(Level.WARNING, "Not verified", unverified.error.text)
-        return credential
-    return credential.model_copy(update={"type": token.type, "policies": token.policies})
 
-
-def _undo_in_place(custody: Custody, platform: Platform, outside: Outside) -> Outcome:
-    """Undo now what was made: the post-step may be an hour away, or never come."""
-    with outside.signals.held(GONE_WITHIN):
-        seconds = min(UNDO_SECONDS, outside.signals.left())
-        by = Undo(outside.connect, outside.clock, Deadline(outside.clock, seconds))
-        outcome = undo(custody.ledger, custody.plan, by)
-        if outcome.ending is Ending.FAILED:
-            platform.annotate(Level.WARNING, "Not undone yet", "\n".join(outcome.left))
-        else:
-            if outcome.ending is not Ending.NOTHING_SAVED:
-                platform.say(f"Undone: {outcome.line}.")
-            _settle(custody)
-    for notice in outcome.notices:
-        platform.annotate(Level.WARNING, "Maybe left behind", notice)
-    return outcome
-
-
-def _settle(custody: Custody) -> None:
-    try:
-        custody.settle()
-    except OSError:
-        # The post-step will revoke once more, and find that all is gone.
-        return
+    def _id_token(self, audience: str) -> SecretStr:
+        token = self.platform.id_token(audience)
+        self.platform.mask(token)
+        return token
 
 
 def _plan(order: Order) -> Plan:
@@ -167,9 +160,7 @@ def _report(credential: Credential, order: Order, platform: Platform) -> None:
         held = ", ".join(shown(policy) for policy in credential.policies) or "none"
         platform.say(f"Nomad accepts it; policies: {held}.")
     ends = f" It ends at {rfc3339(credential.expires_at)} at the latest." if credential.expires_at else ""
-    revoked = (
-        "is revoked when the job ends" if order.job.revoke else "is not revoked when the job ends (`revoke: false`)"
-    )
+    revoked = "is revoked when the job ends" if order.job.revoke else "is left to its lease (`revoke: false`)"
     platform.say(f"It {revoked}.{ends}")
     if into_environment(credential, order.job):
         unknown = "" if credential.type else " Whether it is a manager's is not known: that takes `nomad-addr`."

@@ -38,7 +38,8 @@ def of_making(failure: Failure) -> Verdict:
 def _of_refused_making(refusal: Refusal) -> Verdict:
     if refusal.status in {412, 429} or (refusal.status == 503 and "sealed" in refusal.said):
         return Verdict.NOTHING_MADE
-    if 300 <= refusal.status < 500:
+    if refusal.status == 200 or 300 <= refusal.status < 500:
+        # a 200 that is a refusal asks for a second factor: see `Vault.log_in`
         return Verdict.FINAL
     if refusal.status == 500:
         # Vault wraps whatever Nomad said; the number that counts is Nomad's.

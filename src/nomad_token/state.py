@@ -4,13 +4,21 @@ A fact is one line of JSON. Secrets in it are in plain text, since the runner's 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 
 from nomad_token.clients.nomad import NomadPlace
-from nomad_token.clients.vault import VaultPlace
+from nomad_token.clients.vault import UUID, VaultPlace
 
 VERSION: Final = 1
 MOST_BYTES: Final = 64 * 1024
@@ -48,7 +56,7 @@ class Asked(_Fact):
     """The API path below `/v1/`: mount and role, or the auth method's."""
     named: str = ""
     """How the name of the Nomad token begins that this request makes."""
-    at: datetime
+    at: AwareDatetime
 
 
 class NothingMade(_Fact):
@@ -63,7 +71,7 @@ class HeldLogin(_Fact):
     fact: Literal["login"] = "login"
     token: Kept
     accessor: str
-    ends: datetime | None
+    ends: AwareDatetime | None
     uses: int
     """How often the token may still be used; 0 is without limit."""
 
@@ -73,9 +81,9 @@ class HeldLease(_Fact):
 
     fact: Literal["lease"] = "lease"
     lease_id: str
-    accessor_id: str
+    accessor_id: str = Field(pattern=UUID)
     secret: Kept
-    ends: datetime
+    ends: AwareDatetime
 
 
 class Settled(_Fact):
@@ -85,7 +93,9 @@ class Settled(_Fact):
 
 
 Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | Settled
-_FACT: Final[TypeAdapter[Fact]] = TypeAdapter(Annotated[Fact, Field(discriminator="fact")])
+_FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
+    Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(hide_input_in_errors=True)
+)
 
 
 class Unreadable(Exception):

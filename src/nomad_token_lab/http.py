@@ -52,11 +52,17 @@ class Recorder:
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["date"] = format_datetime(self._clock(), usegmt=True)
-                answered = replace(record, status=message["status"])
-                self._records[:] = [answered if known is record else known for known in self._records]
+                self._answered(record, message["status"])
             await send(message)
 
         await self._app(scope, receive, stamped)
+
+    def _answered(self, record: Record, status: int) -> None:
+        """Put the status into the record, unless a test has cleared it away meanwhile."""
+        for at in range(len(self._records) - 1, -1, -1):
+            if self._records[at] is record:
+                self._records[at] = replace(record, status=status)
+                break
 
 
 async def json_body(request: Request) -> Any:  # noqa: ANN401 - JSON is any of these

@@ -48,9 +48,10 @@ class Ran:
 class Step:
     """One use of the action in a job: its main step, and a post-step that is given the state of the first."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
-        """Keep the runner's files below *folder*; *environ* is the job's environment."""
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, scripts: Path | None = None) -> None:
+        """Keep the runner's files below *folder*; *environ* is the job's; the executables are those in *scripts*."""
         self._folder = folder
+        self._scripts = scripts or Path(sysconfig.get_path("scripts"))
         self._environ = dict(environ)
         self._state: dict[str, str] = {}
 
@@ -65,7 +66,7 @@ class Step:
     def start(self, executable: str, inputs: Mapping[str, str]) -> "subprocess.Popen[str]":
         """Start one of the two steps and don't wait for it: see `read`."""
         return subprocess.Popen(  # noqa: S603 - our own executable
-            [str(Path(sysconfig.get_path("scripts")) / executable)],
+            [str(self._scripts / executable)],
             env=self._environment(executable, inputs),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -69,7 +69,7 @@ class Servers:
 
 
 class _Server(uvicorn.Server):
-    """Stops when it is told, where uvicorn's own looks every tenth of a second whether it should."""
+    """Stops at once when it is told, and cuts off whoever is still connected; uvicorn's own takes its time for both."""
 
     def __init__(self, config: uvicorn.Config, told: asyncio.Event) -> None:
         super().__init__(config)
@@ -77,7 +77,14 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self._told.wait()
-        self.force_exit = True  # whoever is still connected is not waited for
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for sock in sockets or ():
+            sock.close()
+        for connection in self.server_state.connections:
+            connection.transport.abort()
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

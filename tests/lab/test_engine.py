@@ -115,6 +115,7 @@ def test_an_update_without_type_makes_a_client_role(ways: Ways) -> None:
     ("lease", "error"),
     [
         ({"ttl": "abc"}, 'error converting input for field "ttl": time: invalid duration "abc"'),
+        ({"ttl": [1]}, 'error converting input for field "ttl": time: invalid duration "[1]"'),
         ({"ttl": -5}, "error converting input for field \"ttl\": cannot provide negative value '-5'"),
     ],
 )
@@ -197,6 +198,14 @@ def _long_names(ways: Ways) -> None:
     ways.lab.github.claims = {"repository": "o/" + "r" * 300}
 
 
+def _garbled(ways: Ways) -> None:
+    ways.lab.faults.append(Fault("nomad", "PUT", "acl/token", Answer(200, "<html>", content_type="text/html")))
+
+
+def _other_scheme(ways: Ways) -> None:
+    ways.vault("POST", "nomad/config/access", {"address": "ftp://nomad"})
+
+
 def _crowded(ways: Ways) -> None:
     body = "Your IP is issuing too many concurrent connections, please rate limit your calls\n"
     ways.lab.faults.append(Fault("nomad", "PUT", "acl/token", Answer(429, body, content_type="text/plain")))
@@ -218,14 +227,18 @@ def _crowded(ways: Ways) -> None:
             _unresolvable,
             'Put "http://nomad.invalid:4646/v1/acl/token": dial tcp: lookup nomad.invalid: no such host',
         ),
+        (_garbled, "Expecting value: line 1 column 1 (char 0)"),
+        (_other_scheme, 'Put "ftp://nomad/v1/acl/token": unsupported protocol scheme "ftp"'),
         (
             _long_names,
             "Unexpected response code: 400 (token 0 invalid: 1 error occurred:\n\t* token name too long)",
         ),
         (
             _crowded,
-            "Unexpected response code: 429 (Your IP is issuing too many concurrent connections, "
-            "please rate limit your calls)",
+            (
+                "Unexpected response code: 429 (Your IP is issuing too many concurrent connections, "
+                "please rate limit your calls)"
+            ),
         ),
     ],
 )
@@ -262,7 +275,15 @@ def test_the_last_use_of_a_token_gets_no_secret(ways: Ways) -> None:
     assert ways.lab.vault.live_leases() == []
 
 
-def test_a_full_trust_on_openbao_takes_the_plugins_name(ways: Ways) -> None:
+def test_access_that_was_deleted_is_gone(ways: Ways) -> None:
+    """What is left are the defaults of Nomad's client, without a token (api-contract 1.2)."""
+    deleted = ways.vault("DELETE", "nomad/config/access")
+
+    assert deleted.status_code == 204
+    assert refusal(ways.vault("GET", "nomad/config/access")) == (404, [])
+
+
+def test_the_engine_goes_by_two_names(ways: Ways) -> None:
     """Both names of the engine can be mounted; an unknown one is not in the catalog (api-contract 3.3, 6)."""
     plugin = {"type": "openbao-plugin-secrets-nomad"}
 
@@ -285,6 +306,8 @@ def test_openbao_forgives_a_token_that_is_gone_already(ways: Ways, dialect: Dial
     assert answer.status_code == status
     if status == 400:
         assert refusal(answer)[1] == [
-            "failed to revoke entry: resp: (*logical.Response)(nil) err: Unexpected response code: 400 "
-            f"(Cannot delete nonexistent tokens: {minted.accessor})"
+            (
+                "failed to revoke entry: resp: (*logical.Response)(nil) err: Unexpected response code: 400 "
+                f"(Cannot delete nonexistent tokens: {minted.accessor})"
+            )
         ]

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 
 from lab.ways import Ways, refusal
 from nomad_token_lab import CLOSE, Answer, Fault
@@ -56,13 +57,17 @@ def test_claims_that_do_not_fit_are_named(ways: Ways, claims: dict[str, Any], er
         ({"role": "deploy-app"}, "missing token"),
         (
             {"role": "deploy-app", "jwt": "abc"},
-            "error validating token: error verifying token signature: oidc: malformed jwt: "
-            "go-jose/go-jose: compact JWS format must have three parts",
+            (
+                "error validating token: error verifying token signature: oidc: malformed jwt: "
+                "go-jose/go-jose: compact JWS format must have three parts"
+            ),
         ),
         (
             {"role": "deploy-app", "jwt": "a.b.c"},
-            "error validating token: error verifying token signature: oidc: malformed jwt: "
-            "illegal base64 data at input byte 0",
+            (
+                "error validating token: error verifying token signature: oidc: malformed jwt: "
+                "illegal base64 data at input byte 0"
+            ),
         ),
     ],
 )
@@ -166,8 +171,10 @@ def test_an_issuer_that_is_away_is_an_error_of_validation(ways: Ways, fault: Any
     [
         (
             "http://127.0.0.1:1",
-            'Get "http://127.0.0.1:1/.well-known/openid-configuration": '
-            "dial tcp 127.0.0.1:1: connect: connection refused",
+            (
+                'Get "http://127.0.0.1:1/.well-known/openid-configuration": '
+                "dial tcp 127.0.0.1:1: connect: connection refused"
+            ),
         ),
         ("{issuer}/deeper", "404 Not Found: Not Found"),
         ("{issuer}/", 'issuer did not match the returned issuer, expected "{issuer}/" got "{issuer}"'),
@@ -204,8 +211,10 @@ def test_a_wrong_discovery_url_is_refused_when_it_is_written(calm: Ways, url: st
         ),
         (
             {"user_claim": "sub", "bound_subject": "x", "token_no_default_policy": "perhaps"},
-            'error converting input for field "token_no_default_policy": '
-            "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax",
+            (
+                'error converting input for field "token_no_default_policy": '
+                "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"
+            ),
         ),
     ],
 )
@@ -226,8 +235,51 @@ def test_what_was_configured_can_be_read_back(calm: Ways) -> None:
     assert refusal(calm.vault("GET", "auth/jwt/role/none")) == (404, [])
 
 
-def test_keys_may_be_given_as_pem_or_by_address(ways: Ways) -> None:
-    """A static key and a JWKS address serve as well as discovery; exactly one of them has to be given."""
+def test_a_static_key_has_texts_of_its_own(ways: Ways) -> None:
+    """Keys that are configured are tried by another library than those that are fetched (api-contract 2.6)."""
+    jwks = ways.http.get(f"{ways.lab.github.addr}/.well-known/jwks").json()
+    pem = RSAKey.import_key(jwks["keys"][0]).as_pem(private=False).decode()
+    config = {"jwt_validation_pubkeys": [pem], "default_role": "deploy-app"}
+    written = ways.vault("POST", "auth/jwt/config", config)
+    token = ways.lab.github.id_token(ways.lab.audience).get_secret_value()
+    error = "error validating token: error verifying token signature: "
+
+    assert written.status_code == 204
+    assert ways.vault("POST", "auth/jwt/login", {"jwt": token}, token="").status_code == 200
+    assert refusal(ways.login(jwt=token[:-40] + "A" * 40)) == (
+        400,
+        [error + "no known key successfully validated the token signature"],
+    )
+    assert refusal(ways.login(jwt="abc")) == (
+        400,
+        [error + "go-jose/go-jose: compact JWS format must have three parts"],
+    )
+
+
+def test_a_bound_subject_has_to_fit(ways: Ways) -> None:
+    """The role's subject is compared as a whole."""
+    ways.vault("POST", "auth/jwt/role/deploy-app", {"bound_subject": "repo:octo-org/other:ref:refs/heads/main"})
+
+    assert refusal(ways.login()) == (400, ["error validating token: invalid subject (sub) claim"])
+
+
+@pytest.mark.parametrize("body", ["<html>", "{}", "[]"])
+def test_documents_that_are_no_documents_are_refused(ways: Ways, body: str) -> None:
+    """A page where JSON should be fails the login, and the configuration, without ado."""
+    html = Answer(200, body, content_type="text/html")
+    ways.lab.faults += [
+        Fault("github", "GET", "openid-configuration", html),
+        Fault("github", "GET", "jwks", html),
+    ]
+    config = {"oidc_discovery_url": ways.lab.github.addr}
+
+    assert refusal(ways.vault("POST", "auth/jwt/config", config))[0] == 400
+    assert refusal(ways.login())[0] == 400
+    assert ways.login().status_code == 200
+
+
+def test_keys_may_be_had_by_address(ways: Ways) -> None:
+    """A JWKS address serves as well as discovery; exactly one source of keys has to be given."""
     both = {"jwks_url": "http://x", "oidc_discovery_url": "http://y"}
     by_address = {"jwks_url": f"{ways.lab.github.addr}/.well-known/jwks", "bound_issuer": ways.lab.github.addr}
 
@@ -236,3 +288,4 @@ def test_keys_may_be_given_as_pem_or_by_address(ways: Ways) -> None:
     assert ways.login().status_code == 200
     assert ways.vault("DELETE", "auth/jwt/role/deploy-app").status_code == 204
     assert refusal(ways.login()) == (400, ['role "deploy-app" could not be found'])
+    assert refusal(ways.vault("LIST", "auth/jwt/role")) == (404, [])

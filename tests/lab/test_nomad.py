@@ -80,20 +80,26 @@ def test_levels_hold_for_what_has_no_namespace() -> None:
         (
             "p",
             {"Name": "p", "Rules": 'namespace "x" { policy = "root" }'},
-            "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
-            "Invalid namespace policy 'root' in namespace 'x'\n\n",
+            (
+                "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
+                "Invalid namespace policy 'root' in namespace 'x'\n\n"
+            ),
         ),
         (
             "p",
             {"Name": "p", "Rules": 'namespace "x" { capabilities = ["fly"] }'},
-            "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
-            "Invalid namespace capability 'fly' in namespace 'x'\n\n",
+            (
+                "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
+                "Invalid namespace capability 'fly' in namespace 'x'\n\n"
+            ),
         ),
         (
             "p",
             {"Name": "p", "Rules": 'moon { policy = "read" }'},
-            "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
-            "Invalid moon policy: {'policy': 'read'}\n\n",
+            (
+                "policy 0 invalid: 1 error occurred:\n\t* failed to parse rules: "
+                "Invalid moon policy: {'policy': 'read'}\n\n"
+            ),
         ),
     ],
 )

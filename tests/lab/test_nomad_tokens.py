@@ -60,7 +60,7 @@ def test_a_new_server_calls_nobody_anonymous(calm: Ways) -> None:
 def test_an_expired_token_is_known_to_some(
     ways: Ways, profile: Profile, at_self: int, elsewhere: tuple[int, str]
 ) -> None:
-    """Old versions answer `token/self` with 200 for it; its own accessor says `ACL token expired` (api-contract 2.5)."""
+    """Old versions answer `token/self` with 200 for it; its own accessor says so (api-contract 2.5)."""
     ways.lab.nomad.profile = profile
     made = _client(ways, ExpirationTTL="1m")
     ways.lab.advance(61)
@@ -106,7 +106,7 @@ def test_a_token_is_what_was_asked_for(ways: Ways) -> None:
     listed = {stub["AccessorID"]: stub for stub in ways.nomad("GET", "acl/tokens").json()}
     prefixed = ways.nomad("GET", f"acl/tokens?prefix={made['AccessorID'][:13]}").json()
 
-    assert list(made)[0] == "ExpirationTTL"
+    assert next(iter(made)) == "ExpirationTTL"
     assert (made["ExpirationTTL"], made["Roles"], made["Global"]) == ("10m0s", None, False)
     assert made["ExpirationTime"] > made["CreateTime"]
     assert not {"SecretID", "ExpirationTTL"} & listed[made["AccessorID"]].keys()
@@ -168,6 +168,14 @@ def test_a_token_that_may_not_be_is_refused_with_all_reasons(
 def test_a_body_that_makes_no_token_is_refused(calm: Ways, body: Any, error: str) -> None:  # noqa: ANN401
     """Each mistake has its text (api-contract 2.1, 2.3)."""
     assert text(calm.nomad("POST", "acl/token", body)) == (400, error)
+
+
+def test_a_body_that_is_no_json_is_refused(calm: Ways) -> None:
+    """The text is that of Go's decoder (api-contract 2.1)."""
+    headers = {"X-Nomad-Token": calm.lab.management_token.get_secret_value()}
+    answer = calm.http.post(f"{calm.lab.nomad.addr}/v1/acl/token", content="{bad", headers=headers)
+
+    assert text(answer) == (400, "invalid character 'b' looking for beginning of value")
 
 
 def test_names_of_fields_are_read_in_any_case(ways: Ways) -> None:

@@ -180,12 +180,29 @@ def test_revoke_self_is_no_read(calm: Ways) -> None:
     ("fields", "error"),
     [
         ({"type": "batch", "policies": ["root"]}, "batch tokens cannot be root tokens"),
+        (
+            {"policies": "a", "num_uses": "many"},
+            (
+                'error converting input for field "num_uses": '
+                "'' cannot parse value as 'int': strconv.ParseInt: invalid syntax"
+            ),
+        ),
         ({"ttl": "x"}, 'error converting input for field "ttl": time: invalid duration "x"'),
     ],
 )
 def test_a_token_that_may_not_be_is_refused(calm: Ways, fields: dict[str, Any], error: str) -> None:
     """`auth/token/create` says what is wrong."""
     assert refusal(calm.vault("POST", "auth/token/create", fields)) == (400, [error])
+
+
+def test_flags_are_read_in_gos_spellings(calm: Ways) -> None:
+    """`true` and `1` are yes, `F` is no, as text or as JSON's own."""
+    made = [
+        calm.vault("POST", "auth/token/create", {"policies": "a", "no_default_policy": spelt}).json()["auth"]
+        for spelt in ("true", "1", True, "F", False)
+    ]
+
+    assert [auth["policies"] for auth in made] == [["a"], ["a"], ["a"], ["a", "default"], ["a", "default"]]
 
 
 def test_a_child_holds_no_policy_that_its_parent_lacks(ways: Ways) -> None:

@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 import servers
+from answers import done, error, looked_up, token_of, within
 
 ISSUER: Final = "https://issuer.test"
 AUDIENCE: Final = "https://openbao.test"
@@ -126,31 +127,6 @@ def engine(root: httpx.Client, upstream: Upstream) -> Iterator[str]:
     # Forced, because a deletion that the upstream refused in the test would keep the mount.
     done(root.put("sys/leases/revoke-force/rabbit"))
     done(root.delete("sys/mounts/rabbit"))
-
-
-def done(answer: httpx.Response) -> None:
-    """Raise when *answer* refuses a step of a test's set-up."""
-    answer.raise_for_status()
-
-
-def token_of(answer: httpx.Response) -> dict[str, str]:
-    """Return the header that carries the token of a login's *answer*."""
-    return {"X-Vault-Token": answer.raise_for_status().json()["auth"]["client_token"]}
-
-
-def error(answer: httpx.Response) -> tuple[int, Any]:
-    """Return the status and the error texts of *answer*."""
-    return answer.status_code, answer.json()["errors"]
-
-
-def within(seconds: float, fact: Callable[[], bool]) -> bool:
-    """Tell whether *fact* comes true within *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not fact():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def test_the_root_token_is_not_in_the_log(real_openbao: servers.OpenBao) -> None:
@@ -270,8 +246,3 @@ def test_a_sync_revoke_reports_an_upstream_that_refuses(
     assert refused.json()["errors"][0].startswith("failed to revoke entry: ")
     assert accepted == [HTTPStatus.NO_CONTENT] * 2
     assert not upstream.alive
-
-
-def looked_up(root: httpx.Client, lease: dict[str, Any]) -> int:
-    """Return the status of looking *lease* up: 200 while there is one, 400 when it is gone."""
-    return root.put("sys/leases/lookup", json={"lease_id": lease["lease_id"]}).status_code

@@ -191,7 +191,7 @@ REFUSALS = [
         75,
         ("No cluster leader", "nomad server members"),
         arrange=switch("nomad", "leader", on=False),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "20s"},
     ),
     Refusal(
         "sealed",
@@ -243,7 +243,7 @@ REFUSALS = [
         75,
         ("502", "proxy"),
         arrange=fault("vault", "POST", "/login$", Answer(502, "<html>bad gateway</html>", content_type="text/html")),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "20s"},
     ),
     Refusal(
         "namespace",

@@ -58,7 +58,7 @@ class Answer:
         """Return the decoded body, or None where it is not JSON."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -116,13 +116,15 @@ class Connection:
         Secrets in *headers* and *body* are revealed here, at the last moment. Raises `NotSent` when the server can't
         have seen the request, `Lost` when it may have.
         """
+        connect_seconds = min(CONNECT_SECONDS, read_seconds)
         request = self._client.build_request(
             method,
             path,
-            headers={name: _reveal(value) for name, value in (headers or {}).items()},
+            # bytes, since httpx takes a str for ASCII, and a namespace may be more than that
+            headers={name.encode(): str(_reveal(value)).encode() for name, value in (headers or {}).items()},
             params=params,
             json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
-            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+            timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
         )
         for _ in range(_MOST_REDIRECTS):
             answer = self._once(request, read_seconds)
@@ -153,7 +155,8 @@ class Connection:
             cause = _root_cause(error)
             self._trace(f"{request.method} {request.url.path}: not sent")
             raise NotSent(self.address, str(cause) or type(cause).__name__, cause) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+            # InvalidURL: httpx reads a redirect's location even where it isn't to follow it
             self._trace(f"{request.method} {request.url.path}: no answer")
             raise Lost(self.address, str(error) or type(error).__name__) from None
         spent = 1000 * (self._clock.monotonic() - began)
@@ -179,7 +182,7 @@ def origin(address: str) -> str:
 
 def _transport(address: str) -> httpx.HTTPTransport:
     # The default SSL context takes 50 ms to build; an http:// address has no use for one, and redirects can't leave it.
-    return httpx.HTTPTransport(verify=_tls() if address.startswith("https://") else False)
+    return httpx.HTTPTransport(verify=_tls() if httpx.URL(address).scheme == "https" else False)
 
 
 def _tls() -> ssl.SSLContext:

@@ -102,8 +102,8 @@ class Vault:
             )
         except Refusal:
             return False
-        held = _object(answer.json(), "data").get(path) or []
-        return capability in held or "root" in held
+        held = _object(answer.json(), "data").get(path)
+        return isinstance(held, list) and (capability in held or "root" in held)
 
     def revoke_lease(self, token: SecretStr, lease_id: str, *, read_seconds: float) -> None:
         """`POST sys/leases/revoke`, waiting for the engine: a refusal by Nomad is a `Refusal` here."""

@@ -1,7 +1,7 @@
 """`vault`: Vault's or OpenBao's Nomad secrets engine, after a login of our own."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, PrivateAttr, SecretStr
@@ -20,7 +20,7 @@ from nomad_token.state import Asked, HeldLease, HeldLogin
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Circumstances, VaultAuth
 
-_Result = TypeVar("_Result", Login, Creds)
+_Result = TypeVar("_Result")
 
 
 def _role(value: str) -> str:
@@ -92,70 +92,81 @@ class VaultIssuer(InputGroup):
     def issue(self, env_name: str, means: Means) -> Credential:
         """Log in, and read the role's credential. Raises `Error`, `Unclear`."""
         vault = Vault(means.connect(self.vault_addr), self.vault())
-        login, login_ends = self._log_in(vault, means)
-        began = means.clock.now()
-        creds = self._read_creds(vault, login, means)
-        lease_ends = began + timedelta(seconds=creds.lease_duration)
-        means.custody.hold(
-            [creds.secret_id],
-            HeldLease(lease_id=creds.lease_id, accessor_id=creds.accessor_id, secret=creds.secret_id, ends=lease_ends),
-        )
+        login = self._log_in(vault, means)
+        creds, lease = self._read_creds(vault, login.token, means)
         return Credential(
-            secret=creds.secret_id,
-            accessor_id=creds.accessor_id,
+            secret=lease.secret,
+            accessor_id=lease.accessor_id,
             issuer="vault",
             env_name=env_name,
-            lease_id=creds.lease_id,
+            lease_id=lease.lease_id,
             lease_duration=creds.lease_duration,
             lease_renewable=creds.renewable,
             # Vault ends the lease with the token that asked for it (api-contract 7.4).
-            expires_at=min(lease_ends, login_ends or lease_ends),
+            expires_at=min(lease.ends, login.ends or lease.ends),
         )
 
-    def _log_in(self, vault: Vault, means: Means) -> tuple[Login, datetime | None]:
-        auth_path = self.vault_auth_path or self.vault_auth_method
+    def _log_in(self, vault: Vault, means: Means) -> HeldLogin:
         request = self._auth.login_request(
-            Circumstances(self.vault_addr, auth_path, self.vault_auth_role, means.id_token)
+            Circumstances(self.vault_addr, self._auth_path, self.vault_auth_role, means.id_token)
         )
+
+        def log_in() -> tuple[Login, HeldLogin]:
+            began = means.clock.now()
+            login = vault.log_in(request.path, request.body)
+            ends = began + timedelta(seconds=login.lease_duration) if login.lease_duration else None
+            held = HeldLogin(token=login.client_token, accessor=login.accessor, ends=ends, uses=login.num_uses)
+            means.custody.hold([held.token], held)
+            return login, held
+
         means.custody.asked(Asked(what="login", path=request.path, at=means.clock.now()))
-        began = means.clock.now()
         try:
-            login = _awaited(lambda: vault.log_in(request.path, request.body), means)
+            login, held = _awaited(log_in, means)
         except Failure as failure:
             raise _judged(
                 failure, explain_login(failure, request, self, means.advice(failure.address)), means
             ) from None
-        ends = began + timedelta(seconds=login.lease_duration) if login.lease_duration else None
-        means.custody.hold(
-            [login.client_token],
-            HeldLogin(token=login.client_token, accessor=login.accessor, ends=ends, uses=login.num_uses),
-        )
         if means.custody.plan.revoke:
             _refuse_what_cannot_be_revoked(login, request.path)
-        return login, ends
+        return held
 
-    def _read_creds(self, vault: Vault, login: Login, means: Means) -> Creds:
-        auth_path = (self.vault_auth_path or self.vault_auth_method).replace("/", "-")
+    def _read_creds(self, vault: Vault, token: SecretStr, means: Means) -> tuple[Creds, HeldLease]:
+        def read() -> tuple[Creds, HeldLease]:
+            began = means.clock.now()
+            creds = vault.creds(token, self.vault_mount, self.role)
+            held = HeldLease(
+                lease_id=creds.lease_id,
+                accessor_id=creds.accessor_id,
+                secret=creds.secret_id,
+                ends=began + timedelta(seconds=creds.lease_duration),
+            )
+            means.custody.hold([held.secret], held)
+            return creds, held
+
         means.custody.asked(
             Asked(
                 what="creds",
                 path=f"{self.vault_mount}/creds/{self.role}",
-                named=f"vault-{self.role}-{auth_path}-",
+                named=f"vault-{self.role}-{self._auth_path.replace('/', '-')}-",
                 at=means.clock.now(),
             )
         )
         try:
-            return _awaited(lambda: vault.creds(login.client_token, self.vault_mount, self.role), means)
+            return _awaited(read, means)
         except Failure as failure:
             raise _judged(failure, explain_creds(failure, self, means.advice(failure.address)), means) from None
 
+    @property
+    def _auth_path(self) -> str:
+        return self.vault_auth_path or self.vault_auth_method
 
-def _awaited(send: Callable[[], _Result], means: Means) -> _Result:
-    """Send what makes something: an answer that is under way is awaited, even when the job is cancelled."""
+
+def _awaited(make: Callable[[], _Result], means: Means) -> _Result:
+    """Send what makes something, and take it into custody; an answer that is under way is awaited through a cancel."""
 
     def whole() -> _Result:
         with means.signals.held(ANSWER_WITHIN):
-            return send()
+            return make()
 
     return patiently(whole, of_making, clock=means.clock, deadline=means.deadline)
 

@@ -1,5 +1,6 @@
 """Validation of an id token with the texts of hashicorp/cap (api-contract 2.6; recorded on OpenBao 2.7.2)."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -61,12 +62,13 @@ def _verified(token: str, keys: KeySet, *, fetched: bool) -> Mapping[str, Any]:
     except ValueError as error:
         malformed = "oidc: malformed jwt: " if fetched else ""
         raise ValueError(f"error verifying token signature: {malformed}{error}") from error
-    try:
-        return jwt.decode(token, keys, algorithms=["RS256"]).claims
-    except JoseError as error:
-        unknown = "no known key successfully validated the token signature"
-        text = "failed to verify id token signature" if fetched else unknown
-        raise ValueError(f"error verifying token signature: {text}") from error
+    # Fetched keys are chosen by the token's `kid`; configured ones have none, and are tried one by one.
+    for key in (keys,) if fetched else keys.keys:
+        with contextlib.suppress(JoseError):
+            return jwt.decode(token, key, algorithms=["RS256"]).claims
+    unknown = "no known key successfully validated the token signature"
+    text = "failed to verify id token signature" if fetched else unknown
+    raise ValueError(f"error verifying token signature: {text}")
 
 
 def _check_form(token: str) -> None:

@@ -160,7 +160,7 @@ class JwtAuth:
             raise UpstreamError(f"get keys failed: {text}")
         try:
             return KeySet.import_key_set(answer.json())
-        except (ValueError, KeyError, JoseError) as error:
+        except (ValueError, KeyError, TypeError, JoseError) as error:
             raise UpstreamError(f"failed to decode keys: {error}") from error
 
     async def _jwks_uri(self, issuer: str) -> str:

@@ -1,4 +1,4 @@
-// Vault 1.14.8 with storage in memory: its core, its HTTP layer, its Nomad engine and the auth methods that need no cloud.
+// Vault 1.14.2 with storage in memory: its core, its HTTP layer, its Nomad engine and the auth methods that need no cloud.
 //
 // Vault's own command links a hundred storage and cloud packages that no test here asks for.
 package main

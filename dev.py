@@ -1,0 +1,247 @@
+"""The one door for people: `python3 dev.py demo`, `test`, `lint`, `generate`, `lock` and `ci`, with Python alone."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT: Final = Path(__file__).resolve().parent
+VENV: Final = ROOT / ".venv"
+BIN: Final = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON: Final = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP: Final = VENV / "installed"
+# Read by Go's module proxy; the package of the same name on PyPI downloads its binary from elsewhere.
+ACTIONLINT: Final = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+
+# What is installed for a command; each set holds the ones before it.
+SETS: Final = ("lab", "test", "dev")
+LOCKS: Final = {
+    "dev": ["--extra", "lab", "--group", "test", "--group", "lint", "--group", "servers", "--group", "lock"],
+    "test": ["--extra", "lab", "--group", "test"],
+    "lab": ["--extra", "lab"],
+    # httpx asks for anyio, and imports it for asynchronous clients alone: it would double the start-up.
+    "image": ["--no-emit-package", "anyio"],
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder of tests that is not run by default, why, and what keeps it from running here (or nothing)."""
+
+    why_not: str
+    missing: Callable[[], str]
+
+
+def docker_is_missing() -> str:
+    """Say why there is no Docker Engine here, or nothing."""
+    if not shutil.which("docker"):
+        return "no Docker here"
+    return "" if quiet("docker", "info") else "no Docker Engine answers here"
+
+
+def go_is_missing() -> str:
+    """Say why there is no Go here, or nothing."""
+    return "" if shutil.which("go") else "no Go here, which builds the servers"
+
+
+APART: Final = {
+    "container": Suite("builds an image and runs containers", docker_is_missing),
+    "real": Suite("builds and starts real servers, which takes minutes", go_is_missing),
+}
+
+
+def main() -> int:
+    """Run the command that was given, and return the exit code."""
+    commands: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+        "demo": ("walk through the main job on the lab", demo),
+        "test": ("run the tests: [--all | SUITE | PATH ...] [what pytest takes]", test),
+        "lint": ("check style, types and workflows", lint),
+        "generate": ("write action.yml and the README's tables", generate),
+        "lock": ("pin every package anew: [what uv pip compile takes, such as --upgrade]", lock),
+        "ci": ("all of it, with nothing left out", ci),
+    }
+    parser = argparse.ArgumentParser(
+        prog="dev.py",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="commands:\n" + "\n".join(f"  {name:<10}{about}" for name, (about, _) in commands.items()),
+    )
+    parser.add_argument("command", choices=commands, metavar="COMMAND", help="one of those below")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what the command takes")
+    given = parser.parse_args()
+    return commands[given.command][1](given.rest)
+
+
+def demo(rest: list[str]) -> int:
+    """Walk through the main job on the lab."""
+    install("lab")
+    return run(BIN / "nomad-token", "demo", *rest)
+
+
+def test(rest: list[str]) -> int:
+    """Run what is asked for: suites, paths, or the fast suites; say which were not run and why."""
+    if "--all" in rest:
+        return run_tests(all_suites(), [word for word in rest if word != "--all"])
+    suites = all_suites()
+    asked = [word for word in rest if suite_of(word) in suites]
+    options = [word for word in rest if word not in asked]
+    return run_tests(asked or [suite for suite in suites if suite not in APART], options)
+
+
+def run_tests(asked: list[str], options: Sequence[str], runner: Sequence[str] = ("-m", "pytest")) -> int:
+    """Run *asked* in one go; one that can't run here is a failure."""
+    unable = {
+        word: reason for word in asked if (suite := suite_of(word)) in APART and (reason := APART[suite].missing())
+    }
+    install("dev" if any(suite_of(word) in APART for word in asked) else "test")
+    able = [word if word.startswith("tests/") else f"tests/{word}" for word in asked if word not in unable]
+    code = run(PYTHON, *runner, *options, *able) if able else 0
+    for suite in all_suites():
+        if suite not in map(suite_of, asked):
+            reason = (APART[suite].missing() or APART[suite].why_not) if suite in APART else "not asked for"
+            say(f"not run: {suite} ({reason}; python3 dev.py test {suite})")
+    for word, reason in unable.items():
+        say(f"FAILED: {word} can't run ({reason})")
+    return code or int(bool(unable))
+
+
+def all_suites() -> list[str]:
+    """List the folders below tests/ that hold tests."""
+    tests = ROOT / "tests"
+    return sorted({path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")})
+
+
+def suite_of(word: str) -> str:
+    """Return the suite that *word* names, as `SUITE` or as a path `tests/SUITE/...`."""
+    return word.removeprefix("tests/").partition("/")[0]
+
+
+def lint(rest: list[str]) -> int:
+    """Run every check, and fail at the end when one did; one that can't run here fails too with `--all`."""
+    install("dev")
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    checks: list[list[str | Path]] = [
+        [BIN / "ruff", "check"],
+        [BIN / "ruff", "format", "--check"],
+        [BIN / "mypy"],
+        [BIN / "zizmor", "--offline", "--quiet", "--pedantic", ".github", "action.yml"],
+        [BIN / "hadolint", "Dockerfile"],
+        [BIN / "shellcheck", ".ci/run"],
+        [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"],
+        [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows],
+        [BIN / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
+    ]
+    if shutil.which("go"):
+        checks.append(["go", "run", ACTIONLINT, "-shellcheck", str(BIN / "shellcheck"), *workflows])
+    failed = [Path(check[0]).name for check in checks if run(*check)]
+    if not shutil.which("go"):
+        say("not run: actionlint (no Go here)")
+        failed += ["actionlint"] if "--all" in rest else []
+    say(f"FAILED: {', '.join(failed)}" if failed else "every check passed")
+    return int(bool(failed))
+
+
+def generate(_rest: list[str]) -> int:
+    """Write the pages that list inputs and outputs from their declarations."""
+    install("lab")
+    return run(PYTHON, "-m", "nomad_token.pages")
+
+
+def lock(rest: list[str]) -> int:
+    """Write `requirements/`: each set pinned by hash, with the build backend that installs the project itself."""
+    import tomllib  # noqa: PLC0415 - older Pythons lack it, and get a better answer from the last lines here
+
+    install("dev")
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        backend: list[str] = tomllib.load(file)["build-system"]["requires"]
+    # hatchling makes an editable install with `editables`.
+    code = _compile("build", backend, ["-"], rest)
+    for name, wants in LOCKS.items():
+        also = [] if name == "image" else [*backend, "editables"]
+        same = [] if name == "dev" else ["--constraints", "requirements/dev.txt"]
+        code = code or _compile(name, also, ["pyproject.toml", "-", *wants, *same], rest)
+    return code
+
+
+def _compile(name: str, also: list[str], words: list[str], rest: list[str]) -> int:
+    command: list[str | Path] = [BIN / "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+    naming = ["--generate-hashes", "--no-annotate", "--custom-compile-command", "python3 dev.py lock"]
+    written = ["--output-file", f"requirements/{name}.txt"]
+    return run(*command, *naming, *written, *words, *rest, given="\n".join(also))
+
+
+def ci(_rest: list[str]) -> int:
+    """Lint, run every suite under coverage, and fail when anything did, or could not run."""
+    linted = lint(["--all"])
+    run(PYTHON, "-m", "coverage", "erase")
+    tested = run_tests(all_suites(), [], runner=["-m", "coverage", "run", "-m", "pytest"])
+    combined = run(PYTHON, "-m", "coverage", "combine", "--quiet")
+    covered = combined or run(PYTHON, "-m", "coverage", "report")
+    for name, code in (("lint", linted), ("tests", tested), ("coverage", covered)):
+        say(f"{name}: {'FAILED' if code else 'passed'}")
+    return int(any((linted, tested, covered)))
+
+
+def install(wanted: str) -> None:
+    """Make `.venv` hold what the lock files name for the set *wanted*, the project itself included."""
+    stamps = {name: _stamp(name) for name in SETS[SETS.index(wanted) :]}
+    if STAMP.is_file() and STAMP.read_text("utf-8") in stamps.values():
+        return
+    say(f"installing into {VENV.relative_to(ROOT)} (requirements/{wanted}.txt)")
+    STAMP.unlink(missing_ok=True)
+    if not PYTHON.exists() or not quiet(PYTHON, "-c", f"import pip, sys; assert sys.version_info[:2] == {_python()}"):
+        venv.create(VENV, with_pip=True, clear=True)
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    # --no-deps: actions-toolkit names packages that pyproject.toml overrides away.
+    must(*pip, "--require-hashes", "--requirement", f"requirements/{wanted}.txt")
+    must(*pip, "--no-build-isolation", "--editable", ".")
+    STAMP.write_text(stamps[wanted], "utf-8")
+
+
+def _stamp(name: str) -> str:
+    texts = [(ROOT / "requirements" / f"{name}.txt").read_bytes(), (ROOT / "pyproject.toml").read_bytes()]
+    return f"{name} {hashlib.sha256(b''.join(texts)).hexdigest()} {_python()}"
+
+
+def _python() -> tuple[int, int]:
+    return sys.version_info[:2]
+
+
+def run(*command: str | Path, given: str | None = None) -> int:
+    """Run *command* in the project's folder, show it, and return its exit code."""
+    words = [str(word) for word in command]
+    say("$ " + " ".join([Path(words[0]).name, *words[1:]]))
+    return subprocess.run(words, cwd=ROOT, input=given, text=True, check=False).returncode  # noqa: S603 - our own
+
+
+def must(*command: str | Path) -> None:
+    """Run *command*, and end with its exit code where it fails."""
+    if code := subprocess.run([str(word) for word in command], cwd=ROOT, check=False).returncode:  # noqa: S603 - our own
+        raise SystemExit(code)
+
+
+def quiet(*command: str | Path) -> bool:
+    """Tell whether *command* succeeds, and show nothing of it."""
+    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, check=False)  # noqa: S603 - our own
+    return done.returncode == 0
+
+
+def say(line: str) -> None:
+    """Print a line before anything that a command prints after it."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells so
+        raise SystemExit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]} ({sys.executable})")
+    raise SystemExit(main())

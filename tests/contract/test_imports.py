@@ -1,0 +1,28 @@
+"""What a step imports is what its road needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+_NEVER = ("requests", "github", "jwt", "cryptography", "rich", "starlette", "uvicorn", "joserfc", "nomad_token_lab", "yaml")
+_ROAD = "import sys; sys.modules['httpx._main'] = None; import nomad_token.__main__; {step}; print(*sys.modules)"
+
+
+def modules(step: str) -> set[str]:
+    """Import *step* in a fresh interpreter, without httpx's own command line, and return all that came with it."""
+    done = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", _ROAD.format(step=step)], capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize("step", ["import nomad_token.order, nomad_token.mint", "import nomad_token.post"])
+def test_no_step_imports_what_it_does_not_use(step: str) -> None:
+    """Neither step imports the lab, nor what actions-toolkit or httpx would bring along."""
+    assert modules(step).isdisjoint(_NEVER)
+
+
+def test_the_post_step_reads_no_inputs() -> None:
+    """The post-step does not even import what reads inputs."""
+    assert "pydantic_settings" not in modules("import nomad_token.post")

@@ -1,0 +1,71 @@
+"""The pages, the code and the packaging say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from nomad_token import __version__, errors, pages
+from nomad_token.exports import OUTPUTS
+from nomad_token.order import all_declared
+
+ROOT = Path(__file__).parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", list(pages.written()), ids=lambda path: path.name)
+def test_generated_pages_are_up_to_date(path: Path) -> None:
+    """What stands in the page is what the declarations make of it: `python3 dev.py generate` writes it."""
+    assert path.read_text("utf-8") == pages.written()[path]
+
+
+def test_action_has_each_input_once() -> None:
+    """action.yml offers the inputs that the code reads, and no others."""
+    names = [one.name for one in all_declared()]
+
+    assert list(ACTION["inputs"]) == names
+    assert len(names) == len(set(names))
+
+
+def test_inputs_are_described_in_sentences() -> None:
+    """Every input and output is described in full sentences."""
+    described = [entry["description"].strip() for part in ("inputs", "outputs") for entry in ACTION[part].values()]
+
+    assert [text for text in described if not (text[0].isupper() or text[0] == "`") or text[-1] not in ".)"] == []
+
+
+def test_action_sets_no_defaults() -> None:
+    """Defaults stand in the code: act hands none of action.yml's to a post-step."""
+    assert [name for name, entry in ACTION["inputs"].items() if "default" in entry] == []
+
+
+def test_executables_exist() -> None:
+    """The two executables that action.yml starts are installed under those names."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    runs = ACTION["runs"]
+
+    assert Path(runs["entrypoint"]).name in scripts
+    assert Path(runs["post-entrypoint"]).name in scripts
+
+
+def test_outputs_are_those_of_the_code() -> None:
+    """action.yml promises the outputs that are written."""
+    assert list(ACTION["outputs"]) == list(OUTPUTS)
+
+
+def test_exit_codes_are_unique_and_in_the_readme() -> None:
+    """Each kind of error has an exit code of its own, and the README lists them all."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.Error)]
+    codes = sorted(kind.exit_code for kind in kinds)
+    listed = re.findall(r"^\| (\d+)(?:, (\d+))? \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    assert codes == sorted(set(codes))
+    assert sorted({0, *codes, 130, 143}) == sorted({int(code) for row in listed for code in row if code})
+
+
+def test_changelog_knows_the_version() -> None:
+    """A released version has its own heading in the changelog; until then there is one for what is to come."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert f"## [{__version__}]" in text or "## [Unreleased]" in text

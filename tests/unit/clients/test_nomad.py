@@ -1,0 +1,125 @@
+"""Nomad's API: what it makes of a token, in every version (api-contract 2.5)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from fakes import NOMAD, FakeClock, nomad_error
+from nomad_token.clients.http import Connection, Lost, Refusal
+from nomad_token.clients.nomad import Nomad, NomadPlace, Standing
+
+ACCESSOR = "acce5500-0000-4000-8000-000000000001"
+SECRET = SecretStr("5ec7e700-0000-4000-8000-000000000001")
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+TOKEN: dict[str, Any] = {
+    "AccessorID": ACCESSOR,
+    "SecretID": SECRET.get_secret_value(),
+    "Name": "vault-deployer",
+    "Type": "client",
+    "Policies": ["deployer", "reader"],
+    "Roles": None,
+    "Global": False,
+    "ExpirationTime": None,
+}
+
+
+def nomad(answer: httpx.Response, seen: list[httpx.Request] | None = None, region: str = "") -> Nomad:
+    """Speak to a server that answers everything alike."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        return answer
+
+    to = Connection(NOMAD, clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler))
+    return Nomad(to, NomadPlace(address=NOMAD, region=region))
+
+
+def standing(answer: httpx.Response) -> Standing:
+    """Ask what the server makes of the token."""
+    return nomad(answer).standing(SECRET, ACCESSOR, now=NOW, read_seconds=1)[0]
+
+
+def test_token_self() -> None:
+    """The token asks for itself, in the region that was given."""
+    seen: list[httpx.Request] = []
+    token = nomad(httpx.Response(200, json=TOKEN), seen, "eu").token_self(SECRET, read_seconds=1)
+
+    assert str(seen[0].url) == f"{NOMAD}/v1/acl/token/self?region=eu"
+    assert seen[0].headers["X-Nomad-Token"] == SECRET.get_secret_value()
+    assert (token.accessor_id, token.type, token.policies) == (ACCESSOR, "client", ("deployer", "reader"))
+    assert SECRET.get_secret_value() not in repr(token)
+
+
+def test_no_region_is_the_agents_own() -> None:
+    """Without a region none is asked for."""
+    seen: list[httpx.Request] = []
+    nomad(httpx.Response(200, json=TOKEN), seen).token_self(SECRET, read_seconds=1)
+
+    assert seen[0].url.query == b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(200, json=TOKEN), Standing.ACCEPTED),
+        (httpx.Response(200, json=TOKEN | {"Policies": None}), Standing.ACCEPTED),
+        (httpx.Response(200, json=TOKEN | {"ExpirationTime": "2026-03-04T05:06:07.123456789Z"}), Standing.ACCEPTED),
+        (httpx.Response(200, json=TOKEN | {"ExpirationTime": "2026-03-04T05:06:06.999999999Z"}), Standing.REFUSED),
+        (httpx.Response(200, json=TOKEN | {"ExpirationTime": "2026-03-04T06:06:08+01:00"}), Standing.ACCEPTED),
+        (httpx.Response(200, json=TOKEN | {"AccessorID": "anonymous"}), Standing.REFUSED),
+        (httpx.Response(200, json=TOKEN | {"AccessorID": "acls-disabled"}), Standing.NO_ACLS),
+        (nomad_error(400, "ACL support disabled"), Standing.NO_ACLS),
+        (nomad_error(500, "ACL support disabled"), Standing.NO_ACLS),
+        (nomad_error(404, "ACL token not found"), Standing.REFUSED),
+        (nomad_error(403, "Permission denied"), Standing.REFUSED),
+        (nomad_error(403, "ACL token not found"), Standing.REFUSED),
+        (nomad_error(401, "Unauthorized"), Standing.REFUSED),
+        (nomad_error(500, "ACL token expired"), Standing.REFUSED),
+        (nomad_error(500, "rpc error: rpc error: ACL token expired"), Standing.REFUSED),
+    ],
+    ids=repr,
+)
+def test_standing(answer: httpx.Response, expected: Standing) -> None:
+    """Every version's answer to a token that is good, gone, over or not asked for is told apart."""
+    assert standing(answer) is expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        nomad_error(500, "No cluster leader"),
+        nomad_error(500, "No path to region"),
+        nomad_error(429, "Your IP is issuing too many concurrent connections"),
+        nomad_error(502, "Bad Gateway"),
+    ],
+    ids=repr,
+)
+def test_answer_that_settles_nothing(answer: httpx.Response) -> None:
+    """An answer that says nothing of the token is no verdict on it."""
+    with pytest.raises(Refusal) as refused:
+        standing(answer)
+
+    assert refused.value.said == answer.text
+
+
+@pytest.mark.parametrize("prefix", ["", "rpc error: ", "rpc error: rpc error: "])
+def test_hops_are_not_shown(prefix: str) -> None:
+    """What a follower relays is shown as the leader said it."""
+    with pytest.raises(Refusal) as refused:
+        standing(nomad_error(500, f"{prefix}No cluster leader\n"))
+
+    assert refused.value.said == "No cluster leader"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"{}", b"<html>", b"[" * 100_000, b'{"AccessorID":7,"Type":"client"}', b'{"AccessorID":"x"}'],
+)
+def test_answer_that_is_no_token_is_lost(body: bytes) -> None:
+    """A success that is no token says nothing either: something else answers at that address."""
+    with pytest.raises(Lost):
+        standing(httpx.Response(200, content=body))

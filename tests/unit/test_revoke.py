@@ -1,0 +1,403 @@
+"""The undo: from what was saved to proof that nothing of it lives."""
+
+import inspect
+from datetime import timedelta
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from fakes import DENIED, GONE, GONE_ANEW, NOMAD, VAULT, World, vault_error
+from nomad_token import revoke
+from nomad_token.clients.nomad import NomadPlace
+from nomad_token.clients.vault import VaultPlace
+from nomad_token.clock import Deadline
+from nomad_token.mint import mint
+from nomad_token.revoke import Ending, Outcome, Undo, undo
+from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Settled
+
+LEASES, REVOKE_SELF, SELF = "sys/leases/revoke", "auth/token/revoke-self", "acl/token/self"
+
+
+def minted(world: World) -> Ledger:
+    """Mint, and return what was saved."""
+    mint(world.order(), world.platform, world.outside)
+    world.events.clear()
+    return Ledger(world.platform.facts)
+
+
+def undone(world: World, facts: Ledger, seconds: float = 30) -> Outcome:
+    """Undo it."""
+    assert facts.plan
+    return undo(facts, facts.plan, Undo(world.connections, world.clock, Deadline(world.clock, seconds)))
+
+
+def without(ledger: Ledger, kind: type[Fact]) -> Ledger:
+    """Return the ledger with the facts of a kind lost."""
+    return Ledger(fact for fact in ledger.facts if not isinstance(fact, kind))
+
+
+def test_there_are_five_endings() -> None:
+    """An undo ends in one of five named ways."""
+    assert len({ending.value for ending in Ending}) == len(Ending) == 5
+
+
+def test_lease_then_login_then_proof() -> None:
+    """The lease is revoked where that is allowed, then always the login, then Nomad is asked."""
+    world = World()
+    outcome = undone(world, minted(world))
+
+    assert world.requests == [
+        "POST /v1/sys/capabilities-self",
+        "POST /v1/sys/leases/revoke",
+        "POST /v1/auth/token/revoke-self",
+        "GET /v1/acl/token/self",
+    ]
+    assert outcome.ending is Ending.REVOKED
+    assert "Nomad refuses it" in outcome.line
+    assert (outcome.left, outcome.notices, world.alive) == ([], [], [])
+
+
+def test_denied_call_is_not_made() -> None:
+    """Where a policy forbids it the lease is not revoked by itself: a denied call would alarm an audit log."""
+    world = World()
+    world.vault.may_revoke_leases = False
+    outcome = undone(world, minted(world))
+
+    assert "POST /v1/sys/leases/revoke" not in world.requests
+    assert outcome.ending is Ending.REVOKED
+    assert world.alive == []
+
+
+@pytest.mark.parametrize("path", ["sys/capabilities-self", LEASES])
+@pytest.mark.parametrize("fault", [httpx.ReadError("reset"), httpx.ConnectError("x"), vault_error(400, "failed")])
+def test_lease_that_fails_is_the_logins(path: str, fault: httpx.Response | Exception) -> None:
+    """Whatever goes wrong with the lease, the login's end takes it along; nothing is tried twice."""
+    world = World()
+    world.vault.faults.before(path, fault)
+    outcome = undone(world, minted(world))
+
+    assert outcome.ending is Ending.REVOKED
+    assert world.alive == []
+    assert world.requests.count(f"POST /v1/{path}") == 1
+    assert world.requests.count("POST /v1/auth/token/revoke-self") == 1
+
+
+@pytest.mark.parametrize("fault", [httpx.ReadError("reset"), httpx.ConnectError("x"), vault_error(503, "sealed")])
+def test_login_is_revoked_in_the_end(fault: httpx.Response | Exception) -> None:
+    """Ending the login is tried again; it may be sent twice without harm."""
+    world = World()
+    world.vault.faults.before(REVOKE_SELF, fault, fault)
+
+    assert undone(world, minted(world)).ending is Ending.REVOKED
+    assert world.alive == []
+
+
+def test_lost_answer_to_the_end_of_the_login() -> None:
+    """An end that was done and not heard of is one: Vault no longer knows the login."""
+    world = World()
+    world.vault.faults.after(REVOKE_SELF, httpx.ReadError("reset"))
+    outcome = undone(world, minted(world))
+
+    assert outcome.ending is Ending.REVOKED
+    assert (outcome.left, outcome.notices, world.alive) == ([], [], [])
+
+
+@pytest.mark.parametrize("said", [GONE, GONE_ANEW])
+def test_already_gone(said: str) -> None:
+    """A login that Vault no longer knows is success, in both dialects."""
+    world = World()
+    ledger = minted(world)
+    world.vault.tokens.clear()
+    world.nomad.tokens.clear()
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, said))
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.REVOKED
+    assert "already gone" in outcome.line
+    assert outcome.left == []
+
+
+def test_twice_is_fine() -> None:
+    """An undo after an undo finds that all is gone."""
+    world = World()
+    ledger = minted(world)
+    undone(world, ledger)
+    again = undone(world, ledger)
+
+    assert again.ending is Ending.REVOKED
+    assert (again.left, again.notices) == ([], [])
+
+
+def test_denied_end_of_the_login() -> None:
+    """A policy's 403 is not "gone": the token may live, its names and ends are told, and the rule to add."""
+    world = World(nomad_addr="")
+    world.vault.may_revoke_leases = False
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, DENIED))
+    ledger = minted(world)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    (left,) = outcome.left
+    for part in (
+        ledger.leases[0].accessor_id,
+        'path "auth/token/revoke-self" { capabilities = ["update"] }',
+        f"vault lease revoke {ledger.leases[0].lease_id}",
+        "2026-03-04 06:06:07 UTC",
+    ):
+        assert part in left
+
+
+def test_vault_that_is_gone() -> None:
+    """A Vault that can't be reached for 30 s ends in failure, and in good time."""
+    world = World(nomad_addr="")
+    ledger = minted(world)
+    for path in (REVOKE_SELF, "sys/capabilities-self"):
+        world.vault.faults.before(path, *[httpx.ConnectError("unreachable")] * 100)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert VAULT in outcome.left[0]
+    assert sum(world.clock.slept) <= 30
+
+
+def test_nomads_word_counts_more() -> None:
+    """Where Vault says nothing and Nomad refuses the token it is dead."""
+    world = World()
+    ledger = minted(world)
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, DENIED))
+    world.vault.may_revoke_leases = False
+    world.nomad.tokens.clear()
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.REVOKED
+    assert outcome.left == []
+    assert "Nomad refuses it" in outcome.line
+
+
+def test_confirmed_lease_and_a_login_that_stays() -> None:
+    """A lease that Vault revoked is dead for sure; that the login stays is a notice with its end."""
+    world = World(nomad_addr="")
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, DENIED))
+    outcome = undone(world, minted(world))
+
+    assert outcome.ending is Ending.REVOKED
+    assert outcome.left == []
+    assert len(outcome.notices) == 1
+    assert "06:06:07 UTC" in outcome.notices[0]
+
+
+def test_still_alive_at_nomad() -> None:
+    """A token that Nomad accepts after Vault's yes is left alive: no line says the opposite."""
+    world = World()
+    world.vault.revokes_at_nomad = False
+    ledger = minted(world)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert "revoked" not in outcome.line
+    (left,) = outcome.left
+    assert ledger.leases[0].accessor_id in left
+    assert f"vault lease revoke {ledger.leases[0].lease_id}" in left
+
+
+def test_nobody_to_prove_it() -> None:
+    """A Nomad that can't be asked leaves a notice, and no failure: Vault did its part."""
+    world = World()
+    ledger = minted(world)
+    world.nomad.faults.before(SELF, *[httpx.ConnectError("unreachable")] * 100)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.REVOKED
+    assert len(outcome.notices) == 1
+    assert ledger.leases[0].accessor_id in outcome.notices[0]
+
+
+@pytest.mark.parametrize("after", [3600, 99999])
+def test_expired(after: float) -> None:
+    """A login whose time is over is not asked after; Nomad proves that the token is dead too."""
+    world = World()
+    ledger = minted(world)
+    world.clock.push(after)
+    world.nomad.tokens.clear()
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.EXPIRED
+    assert world.requests == ["GET /v1/acl/token/self"]
+    assert "06:06:07 UTC" in outcome.line
+
+
+def test_expired_and_still_alive() -> None:
+    """A login whose time is over by our clock, while Nomad takes the token, is no good end."""
+    world = World()
+    ledger = minted(world)
+    world.clock.push(3600)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert ledger.leases[0].accessor_id in outcome.left[0]
+
+
+def test_expired_with_an_unanswered_read() -> None:
+    """What an unanswered read may have left is named, however long ago the login ended: it has no end of its own."""
+    world = World()
+    ledger = without(minted(world), HeldLease)
+    world.clock.push(3600)
+    outcome = undone(world, ledger)
+
+    assert any("vault-deployer-jwt-" in notice for notice in outcome.notices)
+
+
+def test_unanswered_read() -> None:
+    """What Vault may have made without a lease is named: pattern, time window, and the operator's command."""
+    world = World()
+    ledger = without(minted(world), HeldLease)
+    world.clock.push(90)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.REVOKED
+    assert world.vault.tokens == {}
+    (notice,) = outcome.notices
+    for part in ("nomad/creds/deployer", "vault-deployer-jwt-", "05:06:07", "05:07:37", "nomad acl token list -json"):
+        assert part in notice
+
+
+def test_unanswered_login() -> None:
+    """A login that nobody holds is named, and does no harm to a Nomad token."""
+    world = World()
+    ledger = without(without(without(minted(world), HeldLease), HeldLogin), Settled)
+    ledger = Ledger(fact for fact in ledger.facts if not (isinstance(fact, Asked) and fact.what == "creds"))
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.NOTHING_SAVED
+    assert world.requests == []
+    (notice,) = outcome.notices
+    assert "auth/jwt/login" in notice
+
+
+def test_lease_whose_login_is_lost() -> None:
+    """A lease that is known while its login can't be read is left alive, and named: nothing here can revoke it."""
+    world = World(nomad_addr="")
+    ledger = without(minted(world), HeldLogin)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert ledger.leases[0].accessor_id in outcome.left[0]
+    assert f"vault lease revoke {ledger.leases[0].lease_id}" in outcome.left[0]
+
+
+def test_read_whose_login_is_lost() -> None:
+    """A read without an answer is not told as if it were a login, even where the login can't be read."""
+    world = World(nomad_addr="")
+    ledger = without(without(minted(world), HeldLease), HeldLogin)
+    outcome = undone(world, ledger)
+
+    assert any("vault-deployer-jwt-" in notice for notice in outcome.notices)
+    assert not any("login at `nomad/creds" in notice for notice in outcome.notices)
+
+
+@pytest.mark.parametrize("facts", [[], ["settled"]])
+def test_nothing_saved(facts: list[str]) -> None:
+    """Where nothing is open nothing is asked."""
+    world = World()
+    ledger = minted(world)
+    if facts:
+        ledger.add(Settled())
+    else:
+        ledger = Ledger([ledger.facts[0]])
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.NOTHING_SAVED
+    assert (world.requests, outcome.notices, outcome.left) == ([], [], [])
+
+
+def test_only_the_plans_addresses_are_asked() -> None:
+    """Secrets go to the addresses that the mint saved, and nowhere else."""
+    world = World()
+    undone(world, minted(world))
+
+    assert set(world.connections._open) == {VAULT, NOMAD}  # noqa: SLF001
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 9.0])
+def test_little_time_is_enough(seconds: float) -> None:
+    """With little time left the login is ended all the same."""
+    world = World()
+    undone(world, minted(world), seconds)
+
+    assert world.alive == []
+
+
+def test_no_secret_is_in_an_outcome() -> None:
+    """No outcome shows a secret, whatever a server says."""
+    world = World()
+    ledger = minted(world)
+    assert ledger.login
+    world.vault.may_revoke_leases = False
+    world.vault.faults.before(REVOKE_SELF, vault_error(400, "no\n::add-mask::x ##[error]"))
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert ledger.login.token.get_secret_value() not in repr(outcome)
+    assert "\n" not in "".join(outcome.left)
+    assert "##[" not in repr(outcome)
+
+
+def test_flow_decides_nothing_anew() -> None:
+    """The undo knows no issuer and no input: all that it does comes from state."""
+    source = inspect.getsource(revoke)
+
+    assert "nomad_token.inputs" not in source
+    assert "nomad_token.issuers" not in source
+
+
+def test_secret_names_are_kept_apart() -> None:
+    """With a namespace for the login and one for the engine, each request goes to its own."""
+    world = World(nomad_addr="")
+    minted_here = minted(world)
+    assert minted_here.plan
+    seen: list[tuple[str, str]] = []
+    place = VaultPlace(address=VAULT, namespace="engine", auth_namespace="people")
+    plan = Plan(**dict(minted_here.plan) | {"vault": place, "nomad": None})
+
+    class Listening(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            seen.append((request.url.path, request.headers.get("X-Vault-Namespace", "")))
+            return world.vault(request)
+
+    connections = type(world.connections)(world.clock, lambda _: None, Listening())
+    undo(minted_here, plan, Undo(connections, world.clock, Deadline(world.clock, 30)))
+
+    assert seen == [
+        ("/v1/sys/capabilities-self", "engine"),
+        ("/v1/sys/leases/revoke", "engine"),
+        ("/v1/auth/token/revoke-self", "people"),
+    ]
+
+
+def test_few_uses_are_counted() -> None:
+    """With several leases a use-limited login needs two uses a lease and two more."""
+    world = World(nomad_addr="")
+    ledger = minted(world)
+    login = ledger.login
+    assert login
+    assert ledger.plan
+    lease = ledger.leases[0]
+    for uses, asks in ((5, False), (6, True)):
+        world.events.clear()
+        limited = login.model_copy(update={"uses": uses, "ends": world.clock.now() + timedelta(minutes=5)})
+        facts = Ledger([ledger.plan, limited, lease, lease.model_copy(update={"secret": SecretStr("x" * 36)})])
+        undone(world, facts)
+
+        assert ("POST /v1/sys/capabilities-self" in world.requests) is asks
+
+
+def test_place_without_vault() -> None:
+    """A plan without a Vault has nothing to ask it."""
+    world = World()
+    ledger = minted(world)
+    assert ledger.plan
+    plan = ledger.plan.model_copy(update={"vault": None, "nomad": NomadPlace(address=NOMAD)})
+    outcome = undo(Ledger([plan]), plan, Undo(world.connections, world.clock, Deadline(world.clock, 30)))
+
+    assert outcome.ending is Ending.NOTHING_SAVED
