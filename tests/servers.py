@@ -24,7 +24,7 @@ BUILD_LIMIT: Final = 1800.0
 _VAULT: Final = Path(__file__).parent / "real" / "vault"
 
 
-class Missing(Exception):  # noqa: N818 - a state of the machine, not a mistake in the code
+class Missing(Exception):
     """A real server can't be had on this machine; the text says which one, why, and what brings it."""
 
 
@@ -103,7 +103,7 @@ def build_vault() -> Path:
     """
     go = shutil.which("go")
     if go is None:
-        raise Missing("Vault is not here: it is built by Go, and there is no `go` on the PATH; install Go 1.21 or newer")
+        raise Missing("Vault is not here: Go builds it, and there is no `go` on the PATH; install Go 1.21 or newer")
     sources = sorted(path for path in _VAULT.iterdir() if path.suffix in {".go", ".mod", ".sum"})
     version = subprocess.check_output([go, "version"], cwd=_VAULT)  # noqa: S603 - the machine's own Go
     key = hashlib.sha256(version + b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]

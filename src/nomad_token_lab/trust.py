@@ -73,22 +73,25 @@ def _trust_in_github(settings: Trust, vault: httpx.Client) -> None:
     _put(vault, "sys/auth/jwt", {"type": "jwt"})
     _put(vault, "auth/jwt/config", {"oidc_discovery_url": issuer, "bound_issuer": issuer})
     _put(vault, "sys/policies/acl/nomad-deployer", {"policy": _NOMAD_DEPLOYER.format(mount=settings.mount)})
-    bounds = {
-        "repository_id": settings.repository_id,
-        "ref": settings.ref,
-        "event_name": ["push", "workflow_dispatch"],
-    }
-    role = {
+    _put(vault, "auth/jwt/role/deploy-app", login_role(settings))
+
+
+def login_role(settings: Trust) -> dict[str, Any]:
+    """Return the role of the login: it binds what neither a rename nor a pull request's author can choose."""
+    return {
         "role_type": "jwt",
         "user_claim": "repository",
         "bound_audiences": [settings.audience],
-        "bound_claims": bounds,
+        "bound_claims": {
+            "repository_id": settings.repository_id,
+            "ref": settings.ref,
+            "event_name": ["push", "workflow_dispatch"],
+        },
         "token_policies": ["nomad-deployer"],
         "token_type": "service",
         "token_ttl": "30m",
         "token_max_ttl": "1h",
     }
-    _put(vault, "auth/jwt/role/deploy-app", role)
 
 
 def _put(client: httpx.Client, path: str, body: Mapping[str, Any]) -> httpx.Response:

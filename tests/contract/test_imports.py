@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-_NEVER = ("requests", "github", "jwt", "cryptography", "rich", "starlette", "uvicorn", "joserfc", "nomad_token_lab", "yaml")
+_NEVER = (
+    "requests",
+    "github",
+    "jwt",
+    "cryptography",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "joserfc",
+    "nomad_token_lab",
+    "yaml",
+)
 _ROAD = "import sys; sys.modules['httpx._main'] = None; import nomad_token.__main__; {step}; print(*sys.modules)"
 
 

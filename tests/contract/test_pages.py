@@ -1,5 +1,6 @@
 """The pages, the code and the packaging say the same."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from nomad_token import __version__, errors, pages
 from nomad_token.exports import OUTPUTS
 from nomad_token.order import all_declared
+from nomad_token_lab.trust import Trust, login_role
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -69,3 +71,30 @@ def test_changelog_knows_the_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
 
     assert f"## [{__version__}]" in text or "## [Unreleased]" in text
+
+
+def snippets(language: str) -> list[str]:
+    """Return the README's blocks of code in *language*."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_quick_start_is_short_and_right() -> None:
+    """The quick start is at most 8 lines of YAML, gives each required input, and no input that isn't one."""
+    (quick_start,) = snippets("yaml")
+    steps = yaml.safe_load(quick_start)["steps"]
+    given = next(step["with"] for step in steps if "nomad-token" in step.get("uses", ""))
+    required = {one.name for one in all_declared() if one.required}
+
+    assert len(quick_start.splitlines()) <= 8
+    assert required <= set(given) <= {one.name for one in all_declared()}
+    assert any("checkout" in step.get("uses", "") for step in steps)
+    assert any("setup-nomad" in step.get("uses", "") for step in steps)
+
+
+def test_readme_holds_the_trust_that_is_tested() -> None:
+    """The JSON and HCL that the README has an operator write are what the lab's trust is made of."""
+    (operator,) = [block for block in snippets("sh") if "vault secrets enable" in block]
+    role = json.loads(re.search(r"<<'JSON'\n(.*?)\nJSON", operator, re.DOTALL)[1])  # type: ignore[index]
+    settings = Trust("issuer", "https://vault.example.com:8200", "nomad", repository_id="123456789")
+
+    assert role == login_role(settings)

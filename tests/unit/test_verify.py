@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from fakes import ASKED_LOGIN, NOMAD, FakeClock, NomadToken, World, nomad_error
+from fakes import ASKED_LOGIN, NOMAD, FakeClock, Fault, NomadToken, World, nomad_error
 from nomad_token.clients.nomad import Nomad, NomadPlace, Self
 from nomad_token.clock import Deadline
 from nomad_token.credential import Credential
@@ -96,8 +96,9 @@ def test_silence_ends_with_the_deadline() -> None:
 def test_silence_is_counted_anew_after_an_answer() -> None:
     """A Nomad that answers in between is not silent."""
     world = World()
-    down, late = httpx.ConnectError("unreachable"), nomad_error(403, "Permission denied")
-    world.nomad.faults.before(SELF, *[down, down, down, late] * 4)
+    down: Fault = httpx.ConnectError("unreachable")
+    late: Fault = nomad_error(403, "Permission denied")
+    world.nomad.faults.before(SELF, *[down, late] * 6)
 
     assert accepted(world, token(world)).type == "client"
     assert sum(world.clock.slept) > PROOF_SECONDS

@@ -1,0 +1,355 @@
+"""Inputs: read once, and what is said of a wrong one."""
+
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+
+from fakes import INPUTS, World
+from nomad_token import conflicts
+from nomad_token.errors import InputError
+from nomad_token.inputs import JobInputs, NomadInputs, check_names
+from nomad_token.issuers.vault import VaultIssuer
+from nomad_token.mint import Order
+from nomad_token.order import all_declared
+from nomad_token.vault_auth.jwt import Jwt
+
+NAMES = [one.name for one in all_declared()]
+
+
+def order(**inputs: str) -> Order:
+    """Read a plain job's inputs with some changed."""
+    return World(None, **inputs).order()
+
+
+def refused(**inputs: str) -> str:
+    """Return what is said of inputs that are refused."""
+    world = World(None, **inputs)
+    with pytest.raises(InputError) as error:
+        world.order()
+    assert world.requests == []
+    return error.value.text
+
+
+def test_defaults() -> None:
+    """Without a word on it everything has the default of the design."""
+    read = order(nomad_addr="")
+    issuer = read.issuer
+
+    assert isinstance(issuer, VaultIssuer)
+    assert read.job.model_dump() == {
+        "env_name": "NOMAD_TOKEN",
+        "export_env": "auto",
+        "export_output": True,
+        "verify": "auto",
+        "timeout": 120,
+        "revoke": True,
+        "on_revoke_failure": "warn",
+        "summary": "auto",
+    }
+    assert read.nomad.model_dump() == {"nomad_addr": "", "nomad_region": "", "nomad_namespace": ""}
+    assert (issuer.vault_mount, issuer.vault_auth_method, issuer.vault_auth_path) == ("nomad", "jwt", None)
+
+
+def test_names_are_kebab_case_and_unique() -> None:
+    """Each input is declared once, in lower case with hyphens, with a sentence on it."""
+    assert len(set(NAMES)) == len(NAMES)
+    for one in all_declared():
+        assert one.name == one.name.lower().replace("_", "-")
+        assert one.about[0].isupper()
+        assert one.about.rstrip(")").endswith(".")
+
+
+def test_declared_secrets_are_secret() -> None:
+    """The inputs that hold a secret say so, and only those."""
+    assert [one.name for one in all_declared() if one.secret] == ["id-token"]
+
+
+def test_groups_are_frozen() -> None:
+    """What was read is not changed."""
+    read = order()
+
+    with pytest.raises(ValueError, match="frozen"):
+        read.job.revoke = False  # type: ignore[misc]
+
+
+BAD = {
+    "role": ["nomad/creds/deployer", "-x", "x.", "a b", "$(id)", "größe"],
+    "vault-addr": [
+        "vault.example.com",
+        "ftp://vault",
+        "https://",
+        "https://u:p@vault",
+        "https://vault:99999",
+        "https://vault?x=y",
+        "https://vault#x",
+        "http://[::1",
+        "https://va ult",
+        "https://vault\n.x",
+        "https://vault:x",
+        "https://vault/a b",
+        "https://vault..example.com",
+        "https://" + "a" * 64 + ".test",
+    ],
+    "vault-namespace": ["a\nb", "a\x00b", "x" * 600],
+    "vault-auth-namespace": ["a\nb"],
+    "vault-mount": ["a b", "../x", "a//b", "a/../b", "?", "größe"],
+    "vault-auth-method": ["JWT ", "oidc", "approle2"],
+    "vault-auth-path": ["a b", "..", "?"],
+    "vault-auth-role": ["a\nb"],
+    "audience": ["a\nb", "x" * 600],
+    "nomad-addr": ["nomad:4646", "ftp://nomad", "https://u@nomad", "https://no mad"],
+    "nomad-region": ["a\nb"],
+    "nomad-namespace": ["a\nb"],
+    "env-name": [
+        "1X",
+        "A-B",
+        "A B",
+        "GITHUB_TOKEN",
+        "RUNNER_TEMP",
+        "ACTIONS_X",
+        "CI_X",
+        "PATH",
+        "HOME",
+        "LD_PRELOAD",
+        "NODE_OPTIONS",
+        "BASH_ENV",
+        "ENV",
+        "PYTHONPATH",
+        "GIT_SSH",
+        "Path",
+    ],
+    "export-env": ["yes", "True ", "on"],
+    "export-output": ["maybe", "2"],
+    "verify": ["true", "on"],
+    "timeout": ["0", "-5", "soon", "1.5", "1d", "2m90", "s", "25h", "²", "1e3"],
+    "revoke": ["maybe", "auto"],
+    "on-revoke-failure": ["ignore"],
+    "summary": ["sometimes"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_wrong_value_names_the_input_as_typed(name: str, value: str) -> None:
+    """A wrong value is an error before any request that names the input as it is typed, on one line."""
+    if value.endswith(" "):
+        # A platform trims; what is left is wrong all the same.
+        value = f"x{value.strip()}"
+    text = refused(**{name: value})
+
+    assert f"`{name}`" in text
+    assert text.endswith(".")
+    assert len(text.splitlines()) == 1
+    assert "_" not in text.split("`")[1]
+    for jargon in ("pydantic", "Value error", "literal_error", "ValidationError", "could not convert"):
+        assert jargon not in text
+
+
+def test_every_input_has_a_wrong_value() -> None:
+    """The table above leaves no input out but the secret, of which anything may be right."""
+    assert set(NAMES) - set(BAD) == {"id-token"}
+
+
+@pytest.mark.parametrize(("name", "also"), [("role", ()), ("vault-addr", ("VAULT_ADDR",))])
+def test_missing_input(name: str, also: tuple[str, ...]) -> None:
+    """A missing input is named, with the variables that serve too and a word on what it is."""
+    text = refused(**{name: ""})
+
+    assert f"`{name}` is missing" in text
+    assert all(variable in text for variable in also)
+
+
+def test_all_missing_at_once() -> None:
+    """What is missing is said at once, not one after the other."""
+    text = refused(role="", vault_addr="")
+
+    assert "`role` is missing" in text
+    assert "`vault-addr` is missing" in text
+
+
+def test_secret_is_not_quoted() -> None:
+    """No error quotes a secret, whatever is wrong beside it."""
+    secret = "eyJcanary.eyJcanary.canary"
+    text = refused(id_token=secret, timeout="soon", role="a b", vault_addr="x")
+
+    assert "canary" not in text
+
+
+def test_value_in_an_error_is_harmless() -> None:
+    """A value that is quoted can't command the runner."""
+    text = refused(timeout="x\n::add-mask::y ##[error]")
+
+    assert "\n" not in text
+    assert "##[" not in text
+
+
+GOOD: list[tuple[str, str, Callable[[Order], object], object]] = [
+    ("timeout", "90", lambda read: read.job.timeout, 90),
+    ("timeout", "90s", lambda read: read.job.timeout, 90),
+    ("timeout", "2m", lambda read: read.job.timeout, 120),
+    ("timeout", "1h30m", lambda read: read.job.timeout, 5400),
+    ("timeout", "24h", lambda read: read.job.timeout, 86400),
+    ("vault-addr", "https://vault:8200/", lambda read: read.issuer.vault().address, "https://vault:8200"),  # type: ignore[union-attr]
+    ("vault-addr", "https://vault/v1/", lambda read: read.issuer.vault().address, "https://vault"),  # type: ignore[union-attr]
+    ("vault-addr", "https://vault/below", lambda read: read.issuer.vault().address, "https://vault/below"),  # type: ignore[union-attr]
+    ("vault-addr", "http://[::1]:8200", lambda read: read.issuer.vault().address, "http://[::1]:8200"),  # type: ignore[union-attr]
+    ("nomad-addr", "http://nomad:4646/", lambda read: read.nomad.nomad_addr, "http://nomad:4646"),
+    ("env-name", "_x1", lambda read: read.job.env_name, "_x1"),
+    ("env-name", "CI", lambda read: read.job.env_name, "CI"),
+    ("export-output", "false", lambda read: read.job.export_output, False),
+    ("revoke", "False", lambda read: read.job.revoke, False),
+    ("vault-mount", "/team/nomad-eu/", lambda read: getattr(read.issuer, "vault_mount", ""), "team/nomad-eu"),
+    ("role", "team-a.deploy_er", lambda read: getattr(read.issuer, "role", ""), "team-a.deploy_er"),
+    ("role", "x", lambda read: getattr(read.issuer, "role", ""), "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "get", "expected"), GOOD)
+def test_good_value(name: str, value: str, get: Callable[[Order], object], expected: object) -> None:
+    """What people write is understood."""
+    assert get(order(**{name: value})) == expected
+
+
+@pytest.mark.parametrize("scheme", ["HTTPS", "Https"])
+def test_scheme_is_lower_case(scheme: str) -> None:
+    """However a scheme is spelt, the address that is saved and logged is the one that is spoken to."""
+    vault = order(vault_addr=f"{scheme}://vault").issuer.vault()
+
+    assert vault
+    assert vault.address == "https://vault"
+
+
+@pytest.mark.parametrize("path", ["auth/jwt", "/auth/jwt/"])
+def test_auth_path_with_auth_before_it(path: str) -> None:
+    """A path that begins with `auth/` would be `auth/auth/…`: it is refused by name."""
+    assert "`vault-auth-path`" in refused(vault_auth_path=path)
+
+
+def test_namespaces() -> None:
+    """The login is in the engine's namespace, unless it has one of its own."""
+    both = order(vault_namespace="a/b").issuer.vault()
+    apart = order(vault_namespace="a/b", vault_auth_namespace="c").issuer.vault()
+
+    assert both
+    assert apart
+    assert (both.namespace, both.auth_namespace) == ("a/b", "a/b")
+    assert (apart.namespace, apart.auth_namespace) == ("a/b", "c")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("rolle", "role"),
+        ("vault_addr", "vault-addr"),
+        ("vault-adress", "vault-addr"),
+        ("nomad-address", "nomad-addr"),
+        ("env-nam", "env-name"),
+        ("on-revoke-fail", "on-revoke-failure"),
+        ("audiance", "audience"),
+    ],
+)
+def test_misspelt_name(typed: str, meant: str) -> None:
+    """A misspelt name is an error, with the name that was likely meant."""
+    with pytest.raises(InputError) as error:
+        check_names([typed], all_declared())
+
+    assert error.value.text == f"`{typed}` is not an input: did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize("typed", ["zzz", "x\n::add-mask::y"])
+def test_unknown_name(typed: str) -> None:
+    """A name that is like none gets no guess."""
+    with pytest.raises(InputError) as error:
+        check_names([typed], all_declared())
+
+    assert error.value.text.endswith("is not an input.")
+    assert "\n" not in error.value.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "called"),
+    [
+        ("url", "vault-addr"),
+        ("method", "vault-auth-method"),
+        ("path", "vault-auth-path"),
+        ("namespace", "vault-namespace"),
+        ("jwtgithubaudience", "audience"),
+        ("exportenv", "export-env"),
+        ("outputtoken", "export-output"),
+        ("secrets", "role"),
+    ],
+)
+def test_vault_actions_names(typed: str, called: str) -> None:
+    """A name of vault-action's is answered with what it is called here."""
+    text = refused(**{typed: "x"})
+
+    assert f"`{typed}` is vault-action's name" in text
+    assert f"`{called}`" in text
+
+
+@pytest.mark.parametrize("typed", ["roleid", "secretid", "token", "githubtoken", "cacertificate", "tlsskipverify"])
+def test_vault_actions_other_names(typed: str) -> None:
+    """A name of vault-action's that has nothing here yet is not taken for something else of ours."""
+    assert "did you mean" not in refused(**{typed: "x"})
+
+
+def test_several_unknown_names() -> None:
+    """All unknown names are told at once."""
+    assert len(refused(url="x", rolle="y").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ({"export_env": "false", "export_output": "false"}, ["export-env", "export-output"]),
+        ({"audience": "x", "id_token": "a.b.c"}, ["audience", "id-token"]),
+        ({"verify": "required", "nomad_addr": ""}, ["verify", "nomad-addr"]),
+    ],
+)
+def test_conflicts(inputs: dict[str, str], named: list[str]) -> None:
+    """Inputs that can't stand together are refused, both by name."""
+    text = refused(**inputs)
+
+    assert all(f"`{name}" in text for name in named)
+
+
+def test_no_conflict_goes_untested() -> None:
+    """The table of conflicts has as many rows as the test above."""
+    assert len(conflicts.CONFLICTS) == 3
+
+
+@pytest.mark.parametrize("spelt", ["False", "FALSE", "0", "no"])
+def test_conflict_is_found_however_false_is_spelt(spelt: str) -> None:
+    """What reads as false conflicts as false."""
+    with pytest.raises(InputError):
+        order(export_env="false", export_output=spelt)
+
+
+@pytest.mark.parametrize("name", ["NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"])
+def test_token_does_not_take_the_place_of_a_place(name: str) -> None:
+    """A token exported as `NOMAD_ADDR` would be sent to a name server: the variable is refused by name."""
+    assert "`env-name`" in refused(env_name=name, nomad_region="eu", nomad_namespace="apps")
+
+
+def test_id_token_is_a_secret() -> None:
+    """The id token that is given is shown by no repr."""
+    group = Jwt.read(World(None, id_token="eyJcanary.eyJcanary.canary").platform.lookup)
+
+    assert group.secrets() == [SecretStr("eyJcanary.eyJcanary.canary")]
+    assert "canary" not in f"{group!r} {group}"
+
+
+def test_process_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process's own environment says is the platform's to read, not the group's."""
+    for name in ("TIMEOUT", "timeout", "NOMAD_ADDR", "nomad-addr", "nomad_addr"):
+        monkeypatch.setenv(name, "http://stolen.test")
+    lookup = World({}).platform.lookup
+
+    assert JobInputs.read(lookup).timeout == 120
+    assert NomadInputs.read(lookup).nomad_addr == ""
+
+
+def test_empty_input_is_not_given() -> None:
+    """An input that is empty is one that was not given."""
+    assert order(timeout="", env_name="").job.timeout == 120
+    assert INPUTS["role"] == "deployer"
