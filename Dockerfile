@@ -26,5 +26,5 @@ LABEL org.opencontainers.image.title="nomad-token" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/nomad-token /opt/nomad-token
 # The official image holds no byte code of the standard library: what the two steps import is compiled here, once.
-RUN ["/opt/nomad-token/bin/python", "-I", "-c", "import ssl, httpcore, nomad_token.order, nomad_token.mint, nomad_token.post"]
+RUN ["/opt/nomad-token/bin/python", "-I", "-c", "import encodings.idna, ssl, httpcore, nomad_token.__main__, nomad_token.order, nomad_token.mint, nomad_token.post"]
 ENTRYPOINT ["/opt/nomad-token/bin/nomad-token"]

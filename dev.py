@@ -142,7 +142,9 @@ def lint(rest: list[str]) -> int:
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
     ]
     if shutil.which("go"):
-        checks.append(["go", "run", ACTIONLINT, "-shellcheck", str(BIN / "shellcheck"), *workflows])
+        # actionlint looks for the entry points here; they are in the image.
+        image_s = ["-ignore", 'file "/opt/nomad-token/bin/[a-z-]+" does not exist']
+        checks.append(["go", "run", ACTIONLINT, "-shellcheck", BIN / "shellcheck", *image_s, *workflows])
     failed = [Path(check[0]).name for check in checks if run(*check)]
     if not shutil.which("go"):
         say("not run: actionlint (no Go here)")

@@ -1,7 +1,7 @@
 """What tests ask of a Vault's or an OpenBao's answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -35,3 +35,8 @@ def within(seconds: float, fact: Callable[[], bool]) -> bool:
 def looked_up(root: httpx.Client, lease: dict[str, Any]) -> int:
     """Return the status of looking *lease* up: 200 while there is one, 400 when it is gone."""
     return root.put("sys/leases/lookup", json={"lease_id": lease["lease_id"]}).status_code
+
+
+def given(role: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what *role* says: the lists that it leaves out are null before a write of them, and empty after it."""
+    return {name: value for name, value in role.items() if value not in (None, [])}

@@ -1,4 +1,4 @@
-"""What the real OpenBao answers on the road of a mint and a revoke; the lab has to say the same."""
+"""The real servers as such, and what OpenBao answers on the road of a mint; the lab has to say the same."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 import servers
-from answers import done, error, looked_up, token_of, within
+from answers import done, error, given, looked_up, token_of, within
 
 ISSUER: Final = "https://issuer.test"
 AUDIENCE: Final = "https://openbao.test"
@@ -137,6 +137,36 @@ def test_the_root_token_is_not_in_the_log(real_openbao: servers.OpenBao) -> None
     assert real_openbao.root_token.get_secret_value() not in log
 
 
+def test_vaults_root_token_is_not_in_its_log(real_vault: servers.Vault) -> None:
+    """A log that is kept when a test fails gives nothing away here either."""
+    log = real_vault.log.read_text()
+
+    assert "core: vault is unsealed" in log
+    assert real_vault.root_token.get_secret_value() not in log
+
+
+@pytest.mark.parametrize("method", ["approle", "cert", "github", "jwt", "kubernetes", "ldap", "oidc", "userpass"])
+def test_vault_has_the_auth_methods_that_ci_uses(real_vault: servers.Vault, method: str) -> None:
+    """Each can be mounted at a path of its own."""
+    headers = {"X-Vault-Token": real_vault.root_token.get_secret_value()}
+    with httpx.Client(base_url=f"{real_vault.addr}/v1/", headers=headers, trust_env=False) as client:
+        mounted = client.post(f"sys/auth/mounted-{method}", json={"type": method})
+        done(client.delete(f"sys/auth/mounted-{method}"))
+
+    assert mounted.status_code == HTTPStatus.NO_CONTENT
+
+
+def test_a_sealed_vault_is_503(tmp_path: Path) -> None:
+    """A sealed Vault answers every call with 503, a login too, and so does its health (api-contract 3.1)."""
+    with servers.vault(tmp_path) as own, httpx.Client(base_url=f"{own.addr}/v1/", trust_env=False) as client:
+        done(client.put("sys/seal", headers={"X-Vault-Token": own.root_token.get_secret_value()}))
+        login = client.post("auth/jwt/login", json={"role": "ci", "jwt": "a.b.c"})
+        health = client.get("sys/health")
+
+    assert error(login) == (503, ["Vault is sealed"])
+    assert (health.status_code, health.json()["initialized"], health.json()["sealed"]) == (503, True, True)
+
+
 def test_a_server_that_ends_says_why(tmp_path: Path) -> None:
     """A server that can't start is told with its own last lines, not with a time-out."""
     (tmp_path / "openbao.hcl").symlink_to("/dev/null")
@@ -172,6 +202,19 @@ def test_no_nomad_engine_is_built_in(root: httpx.Client) -> None:
 def test_a_refused_login_is_400_with_its_reason(login: Login, claims: dict[str, Any], text: str) -> None:
     """Audience, bound claim, issuer and role are each refused in words of their own (api-contract 3.3)."""
     assert error(login(**claims)) == (400, [text])
+
+
+def test_a_role_that_was_read_may_be_written_back(root: httpx.Client, login: Login) -> None:
+    """OpenBao takes all that it gives of a jwt role: the way of our text for a refused audience."""
+    path, wanted = "auth/jwt/role/ci", "https://other.test"
+    role = root.get(path).json()["data"]
+    refused = login(aud=wanted).status_code
+    answer = root.post(path, json={**role, "bound_audiences": [*role["bound_audiences"], wanted]})
+
+    assert refused == HTTPStatus.BAD_REQUEST
+    assert answer.is_success
+    assert given(root.get(path).json()["data"]) == given({**role, "bound_audiences": [AUDIENCE, wanted]})
+    assert login(aud=wanted).status_code == login().status_code == HTTPStatus.OK
 
 
 def test_a_login_at_no_mount_is_403(anonymous: httpx.Client) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from answers import done, error, looked_up, token_of, within
+from answers import done, error, given, looked_up, token_of, within
 from nomad_token_lab import CLOSE, Fault, Lab, Trust, trust
 from nomad_token_lab.nomad.tokens import Token
 
@@ -371,7 +371,7 @@ def test_an_update_makes_a_role_client_again(root: httpx.Client) -> None:
     answer = root.put("nomad/role/boss", json={"global": True})
 
     assert error(answer) == (400, ["policies cannot be empty when using client tokens"])
-    assert root.get("nomad/role/boss").json()["data"] == {"type": "management", "global": False, "policies": []}
+    assert root.get("nomad/role/boss").json()["data"] == {"type": "management", "global": False, "policies": None}
 
 
 def test_nothing_there_is_404_without_a_word(root: httpx.Client) -> None:
@@ -415,7 +415,15 @@ def test_a_revoke_that_is_queued_is_202(job: Job, lab: Lab) -> None:
 
     assert job.revoke(token, minted, sync=False).status_code == 202
     assert within(5, lambda: not lab.nomad.live_tokens())
-    assert within(5, lambda: job.revoke(token, minted, sync=False).status_code == 204)
+
+
+@pytest.mark.parametrize("served", ["vault"], indirect=True)
+def test_a_revoke_that_is_queued_for_nothing(root: httpx.Client) -> None:
+    """Vault 1.14 says 202 to a queued revoke of no lease too, OpenBao 204: 202 does not tell that there was one."""
+    nothing = {"lease_id": f"{CREDS}/{'x' * 24}"}
+
+    assert root.post(REVOKE, json={**nothing, "sync": False}).status_code == 202
+    assert root.post(REVOKE, json={**nothing, "sync": True}).status_code == 204
 
 
 def test_a_sync_revoke_that_nomad_refuses(job: Job, root: httpx.Client, lab: Lab) -> None:
@@ -649,13 +657,13 @@ def test_what_is_no_jwt(anonymous: httpx.Client) -> None:
     assert text.startswith("error validating token: ")
 
 
-def test_a_role_without_audiences_takes_no_audience(job: Job, root: httpx.Client) -> None:
-    """An id token with `aud` needs a role with `bound_audiences` (api-contract 3.3)."""
+@pytest.mark.parametrize("served", ["vault"], indirect=True)
+def test_a_role_without_audiences_takes_any_audience(job: Job, root: httpx.Client) -> None:
+    """Vault 1.14 does not look at `aud` where the role has no `bound_audiences`; later ones refuse (3.3)."""
     role = {"role_type": "jwt", "user_claim": "sub", "bound_claims": {"ref": "refs/heads/main"}}
     done(root.post("auth/jwt/role/open", json=role))
 
-    text = "audience claim found in JWT but no audiences bound to the role"
-    assert error(job.login("open")) == (400, [text])
+    assert job.login("open").status_code == 200
 
 
 def test_a_login_where_nothing_is_mounted(anonymous: httpx.Client) -> None:
@@ -674,7 +682,7 @@ def test_a_role_that_was_read_may_be_written_back(job: Job, root: httpx.Client) 
 
     assert refused == 400
     assert not answer.is_error
-    assert root.get(path).json()["data"] == {**role, "bound_audiences": [AUDIENCE, wanted]}
+    assert given(root.get(path).json()["data"]) == given({**role, "bound_audiences": [AUDIENCE, wanted]})
     assert job.login(aud=wanted).status_code == job.login().status_code == 200
 
 
@@ -720,11 +728,13 @@ def slow(lab: Lab) -> Iterator[Slow]:
 
 
 def test_a_client_that_leaves_while_nomad_is_slow(job: Job, root: httpx.Client, lab: Lab, slow: Slow) -> None:
-    """The built-in engine ends its request to Nomad, and revoke-self afterwards leaves nothing alive (trap 2)."""
+    """The built-in engine waits for Nomad all the same, and then deletes what nobody will get (trap 2)."""
     done(root.put("nomad/config/access", json={"address": slow(1.0)}))
     token = job.login_on()
     with pytest.raises(httpx.ReadTimeout):
         job.anonymous.get(CREDS, headers=token, timeout=0.3)
-    done(job.anonymous.post("auth/token/revoke-self", headers=token))
+    made = len(lab.nomad.live_tokens())
 
+    assert made == 1
     assert within(5, lambda: not lab.nomad.live_tokens())
+    assert job.anonymous.get("auth/token/lookup-self", headers=token).status_code == 200
