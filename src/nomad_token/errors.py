@@ -77,7 +77,8 @@ class Temporary(Error):
 class Cancelled(KeyboardInterrupt):
     """The runner or a person asked the program to stop."""
 
-    def __init__(self, signum: int) -> None:
-        """Keep the signal's number: the exit code is 128 more."""
+    def __init__(self, signum: int, *, broke_off: bool = False) -> None:
+        """Keep the signal's number, and whether a request was broken off that a server may still be at."""
         super().__init__()
         self.exit_code = 128 + signum
+        self.broke_off = broke_off

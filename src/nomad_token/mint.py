@@ -50,8 +50,8 @@ def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
         credential = minting.verified(minting.issued())
         platform.export(exported(credential, order.job, order.places))
     except BaseException as error:
-        # A read that nobody answered before a cancel may be at work still: what it makes is the post-step's to undo.
-        if not (isinstance(error, Cancelled) and any(asked.what == "creds" for asked in custody.ledger.unanswered)):
+        # Vault may be at a read still that was broken off: what it makes is the post-step's to undo.
+        if not (isinstance(error, Cancelled) and error.broke_off):
             minting.undo_in_place()
         raise
     _report(credential, order, platform)

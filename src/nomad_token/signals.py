@@ -57,6 +57,10 @@ class Signals:
         self._arm()
         try:
             yield
+        except Cancelled:
+            self._limits.pop()
+            self._disarm()
+            raise
         except BaseException:
             self._release(came_before)
             raise
@@ -86,7 +90,7 @@ class Signals:
 
     def _on_alarm(self, _signum: int, _frame: FrameType | None) -> None:
         if self.first is not None:
-            raise Cancelled(self.first)
+            raise Cancelled(self.first, broke_off=True)
 
     def _arm(self) -> None:
         if self.first is not None and hasattr(signal, "setitimer"):

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a server, put on by tests: another answer, a cut line, silence."""
+"""What can go wrong between a client and a server, put on by tests: another answer, a cut line, silence, delay."""
 
 import asyncio
 import json
@@ -35,6 +35,13 @@ class Silence:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Delay:
+    """The request is passed on after *seconds*: a slow server, not a broken one."""
+
+    seconds: float
+
+
 CLOSE: Final = Close()
 
 
@@ -49,7 +56,7 @@ class Fault:
     server: ServerName
     method: str
     path_regex: str
-    answer: Answer | Close | Silence
+    answer: Answer | Close | Silence | Delay
     when: Literal["before", "after"] = "before"
     times: int | None = 1
 
@@ -77,6 +84,10 @@ class FaultLine:
         path = scope["path"] + (f"?{query}" if query else "")
         fault = next((fault for fault in self._faults if fault.strikes(self._server, scope["method"], path)), None)
         if fault is None:
+            await self._app(scope, receive, send)
+            return
+        if isinstance(fault.answer, Delay):
+            await asyncio.sleep(fault.answer.seconds)
             await self._app(scope, receive, send)
             return
         if fault.when == "after":

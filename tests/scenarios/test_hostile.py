@@ -27,9 +27,7 @@ def commands(log: str) -> list[str]:
     [("vault", "POST", "/login$"), ("vault", "GET", "/creds/"), ("github", "GET", "/idtoken")],
 )
 @pytest.mark.parametrize("status", [400, 403, 500])
-def test_error_texts(
-    lab: Lab, step: Step, server: str, method: str, path: str, status: int
-) -> None:
+def test_error_texts(lab: Lab, step: Step, server: str, method: str, path: str, status: int) -> None:
     """A server's error text is one line of an annotation, without commands, colours or directions in it."""
     lab.faults.append(Fault(server, method, path, Answer(status, {"errors": [EVIL]}), times=None))  # type: ignore[arg-type]
     main = step.main(ROAD | {"vault-addr": lab.vault.addr})

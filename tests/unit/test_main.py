@@ -151,7 +151,7 @@ def test_no_identity(job: Job) -> None:
 
 
 def test_token_left_alive(tmp_path: Path) -> None:
-    """A token that could not be revoked is exit code 6 where that was asked for, told once on the page and once in the summary."""
+    """A token that could not be revoked is exit code 6 where that was asked for, and told once in each place."""
     job = Job(tmp_path, on_revoke_failure="fail", nomad_addr="")
     job.main()
     job.world.vault.may_revoke_leases = False
