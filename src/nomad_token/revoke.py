@@ -61,22 +61,33 @@ def undo(ledger: Ledger, plan: Plan, by: Undo) -> Outcome:
     """
     login, leases, unanswered = ledger.login, ledger.leases, ledger.unanswered
     if login is None or plan.vault is None:
-        return _without_login(unanswered)
+        return _proven(_without_login(leases, unanswered, by), plan, leases, by)
     if login.ends is not None and login.ends <= by.clock.now():
-        return _proven(Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC"), plan, leases, by)
-    outcome = _revoke_at_vault(Vault(by.connect(plan.vault.address), plan.vault), login, leases, unanswered, by)
+        outcome = Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
+    else:
+        outcome = _revoke_at_vault(Vault(by.connect(plan.vault.address), plan.vault), login, leases, unanswered, by)
     outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
     return _proven(outcome, plan, leases, by)
 
 
-def _without_login(unanswered: list[Asked]) -> Outcome:
-    outcome = Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
-    for asked in unanswered:
-        outcome.notices.append(
-            f"The login at `{asked.path}` was sent at {asked.at:%H:%M:%S} UTC, and no answer tells whether it was "
-            "granted: a Vault token that nobody holds may live until its token_ttl. No Nomad token hangs on it."
-        )
-    return outcome
+def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Undo) -> Outcome:
+    """Name what may live; a lease without its login is what a torn state leaves, and nothing here can revoke it."""
+    notices = [_maybe_orphaned(asked, by) if asked.what == "creds" else _login_lost(asked) for asked in unanswered]
+    if not leases:
+        return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already", notices)
+    left = [
+        f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC: the login that asked "
+        f"for it can't be read from what was saved. By hand: vault lease revoke {pasted(lease.lease_id)}"
+        for lease in leases
+    ]
+    return Outcome(Ending.FAILED, "what was saved is incomplete", notices, left)
+
+
+def _login_lost(asked: Asked) -> str:
+    return (
+        f"The login at `{asked.path}` was sent at {asked.at:%H:%M:%S} UTC, and no answer tells whether it was "
+        "granted: a Vault token that nobody holds may live until its token_ttl. No Nomad token hangs on it."
+    )
 
 
 def _revoke_at_vault(

@@ -18,9 +18,17 @@ def explain_login(failure: Failure, request: LoginRequest, issuer: "VaultIssuer"
     """Turn a failed login into an error; *advice* is the platform's on an address that can't be reached."""
     if not isinstance(failure, Refusal):
         return _no_answer(failure, "vault-addr", advice)
-    known = request.explain(failure) or _of_any_request(failure, issuer)
+    if failure.status == 404 and "namespace not found" in failure.said:
+        return _unknown_namespace(failure, "vault-auth-namespace", issuer.vault().auth_namespace)
+    known = request.explain(failure) or _of_any_request(failure)
     if known:
         return known
+    if "second factor" in failure.said:
+        return Refused(
+            f"Vault wants a second factor for the login at `{request.path}`, which a job can't give.",
+            why="An MFA enforcement (identity/mfa/login-enforcement) covers this auth method.",
+            fix="Have it exempted: vault list identity/mfa/login-enforcement",
+        )
     if failure.status == 403:
         return Refused(
             f"Vault refused the login at `{request.path}`: {shown(failure.said)}",
@@ -38,7 +46,9 @@ def explain_creds(failure: Failure, issuer: "VaultIssuer", advice: str) -> Error
     nomad = nomad_refused(failure)
     if nomad is not None:
         return _nomad_refused_vault(*nomad, mount=issuer.vault_mount)
-    return _of_creds(failure, issuer, path) or _of_any_request(failure, issuer) or _unexpected(failure, f"to `{path}`")
+    if failure.status == 404 and "namespace not found" in failure.said:
+        return _unknown_namespace(failure, "vault-namespace", issuer.vault_namespace)
+    return _of_creds(failure, issuer, path) or _of_any_request(failure) or _unexpected(failure, f"to `{path}`")
 
 
 def _of_creds(refusal: Refusal, issuer: "VaultIssuer", path: str) -> Error | None:
@@ -128,7 +138,14 @@ def _nomad_refused_vault(status: int, said: str, *, mount: str) -> Error:
     )
 
 
-def _of_any_request(refusal: Refusal, issuer: "VaultIssuer") -> Error | None:
+def _unknown_namespace(refusal: Refusal, given_as: str, namespace: str) -> Error:
+    return NotFound(
+        f"Vault at {refusal.address} knows no namespace `{shown(namespace)}`.",
+        fix=f"Check `{given_as}`: vault namespace list",
+    )
+
+
+def _of_any_request(refusal: Refusal) -> Error | None:
     said = refusal.said
     if 300 <= refusal.status < 400:
         return Refused(
@@ -140,11 +157,6 @@ def _of_any_request(refusal: Refusal, issuer: "VaultIssuer") -> Error | None:
     if refusal.status == 503 and "sealed" in said:
         return Temporary(
             f"Vault at {refusal.address} is sealed, or was never initialised.", fix="Unseal it: vault operator unseal"
-        )
-    if refusal.status == 404 and "namespace not found" in said:
-        return NotFound(
-            f"Vault at {refusal.address} knows no namespace `{shown(issuer.vault_namespace)}`.",
-            fix="Check `vault-namespace` and `vault-auth-namespace`: vault namespace list",
         )
     if refusal.status == 429:
         return Temporary(

@@ -139,7 +139,7 @@ class GitHub:
     def scrub(self, secrets: Iterable[SecretStr]) -> None:
         """Overwrite *secrets* in the files of earlier steps, which the runner keeps until the job ends."""
         needles = [secret.get_secret_value().encode() for secret in secrets]
-        folder = Path(self._environ.get("GITHUB_STATE", "/")).parent
+        folder = Path(self._environ.get("GITHUB_STATE") or "/nowhere/state").parent
         with suppress(OSError):
             for path in folder.iterdir():
                 if path.name.startswith(_LEFT_BEHIND):
@@ -238,9 +238,12 @@ class GitHub:
         )
 
     def _from_fork(self) -> bool:
+        if self._environ.get("GITHUB_EVENT_NAME") == "pull_request_target":
+            return False  # runs with the repository's own rights
         with suppress(OSError, ValueError, KeyError, TypeError):
             event = json.loads(Path(self._environ["GITHUB_EVENT_PATH"]).read_text("utf-8"))
-            return bool(event["pull_request"]["head"]["repo"]["full_name"] != self._environ["GITHUB_REPOSITORY"])
+            repo = event["pull_request"]["head"]["repo"] or {}  # null: the fork was deleted
+            return bool(repo.get("full_name") != self._environ["GITHUB_REPOSITORY"])
         return False
 
     def _take_from_act(self) -> list[str]:
@@ -256,11 +259,12 @@ class GitHub:
         untaken: dict[str, list[str]] = {}
         if not self._act_state or not self._act_state.is_file():
             return untaken
-        for entry in self._act_state.read_text("utf-8").splitlines():
+        # Not `splitlines`: a value may hold what else Unicode takes for the end of a line.
+        for entry in self._act_state.read_text("utf-8", errors="replace").split("\n"):
             mint, _, line = entry.partition(" ")
             if line:
                 untaken.setdefault(mint, []).append(line)
-            else:
+            elif mint:
                 untaken.pop(mint, None)
         return untaken
 

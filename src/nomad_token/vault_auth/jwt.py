@@ -93,7 +93,7 @@ def _explain(refusal: Refusal, path: str, role: str, id_token: SecretStr) -> Err
 
 def _let_audience_in(path: str, role: str, audience: object) -> str:
     """Name the command that adds the id token's audience to the role's, and keeps the rest (a write replaces it)."""
-    wanted = shown(audience[0] if isinstance(audience, list) and audience else audience)
+    wanted = shown((audience[0] if isinstance(audience, list) and audience else audience) or "AUDIENCE")
     at = f"{path}/role/{_name(role)}"
     program = shlex.quote(f".data | .bound_audiences += [{json.dumps(wanted)}]")
     return (
