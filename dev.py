@@ -133,7 +133,7 @@ def lint(rest: list[str]) -> int:
     checks: list[list[str | Path]] = [
         [BIN / "ruff", "check"],
         [BIN / "ruff", "format", "--check"],
-        [BIN / "mypy"],
+        [BIN / "mypy", "--no-error-summary"],
         [BIN / "zizmor", "--offline", "--quiet", "--pedantic", ".github", "action.yml"],
         [BIN / "hadolint", "Dockerfile"],
         [BIN / "shellcheck", ".ci/run"],
@@ -145,7 +145,7 @@ def lint(rest: list[str]) -> int:
         # actionlint looks for the entry points here; they are in the image.
         image_s = ["-ignore", 'file "/opt/nomad-token/bin/[a-z-]+" does not exist']
         checks.append(["go", "run", ACTIONLINT, "-shellcheck", BIN / "shellcheck", *image_s, *workflows])
-    failed = [Path(check[0]).name for check in checks if run(*check)]
+    failed = [f"{Path(check[0]).name} {check[1]}" for check in checks if run(*check)]
     if not shutil.which("go"):
         say("not run: actionlint (no Go here)")
         failed += ["actionlint"] if "--all" in rest else []

@@ -5,7 +5,7 @@ Whatever lists inputs (action.yml, the README's table, the check for misspelt na
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -85,9 +85,9 @@ def seconds(value: object) -> object:
     """Read `90`, `90s`, `2m`, `1h30m` as seconds; anything else is left for the type to refuse."""
     if not isinstance(value, str):
         return value
-    if value.strip().isdigit():
+    if re.fullmatch(r"[0-9]+", value.strip()):
         return float(value)
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value.strip())
+    parts = re.fullmatch(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?", value.strip())
     if parts is None or not value.strip():
         raise ValueError("is not a duration: write for example 90s, 2m or 1h30m")
     hours, minutes, rest = (int(part or 0) for part in parts.groups())
@@ -98,22 +98,30 @@ def _address(value: str) -> str:
     """Check a server's address; a path below the host is kept, a user in it is refused: it would be logged."""
     if "://" not in value:
         raise ValueError(f"has no scheme: write https://{shown(value)}")
-    parts = urlsplit(value)
+    if re.search(r"[\s\x00-\x1f\x7f]", value):
+        raise ValueError("holds a space or a line break")
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is not an address like https://host:8200") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("is not an address like https://host:8200")
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user or a password, which would be logged: leave them out")
+    if not all(0 < len(label) < 64 for label in parts.hostname.removesuffix(".").split(".")):
+        raise ValueError("has a host that can't be one: a dot too many, or more than 63 letters without one")
     try:
         _ = parts.port
     except ValueError:
         raise ValueError("has a port that is not a number below 65536") from None
-    return re.sub(r"/v1$", "", value.rstrip("/"))
+    # `urlsplit` wrote the scheme in lower case
+    return re.sub(r"/v1$", "", parts.geturl().rstrip("/"))
 
 
 def _mount(value: str) -> str:
     """Check a path of Vault: segments of any depth, without slashes at the ends."""
     value = value.strip().strip("/")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value) or ".." in value.split("/"):
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value, re.ASCII) or ".." in value.split("/"):
         raise ValueError("is not a mount path like nomad or teams/deploy/nomad")
     return value
 
@@ -187,6 +195,11 @@ class NomadInputs(InputGroup):
         environment=["NOMAD_NAMESPACE"],
         about="A Nomad namespace for the next steps: given as an input, it is exported as `NOMAD_NAMESPACE`.",
     )
+
+    def as_environment(self, names: Collection[str]) -> dict[str, str]:
+        """Return those of the inputs that are among *names* under the variables that Nomad's own tools read."""
+        values = zip(self.declared(), self, strict=True)
+        return {one.environment[0]: str(value) for one, (_, value) in values if one.name in names}
 
 
 def check_names(given: Iterable[str], declared: Iterable[Declared]) -> None:

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from nomad_token import conflicts
-from nomad_token.declared import Declared, Found
+from nomad_token.declared import Declared
 from nomad_token.inputs import JobInputs, NomadInputs, check_names
 from nomad_token.issuers import ISSUERS
 from nomad_token.mint import Order
@@ -17,8 +17,9 @@ _SHORTEST_MASK = 8
 
 def all_declared() -> list[Declared]:
     """List every input there is, in the order of the pages."""
-    of_kinds = [kind.declared() for kind in [*ISSUERS.values()]] + [kind.declared() for kind in METHODS.values()]
-    return [one for group in (*of_kinds, NomadInputs.declared(), JobInputs.declared()) for one in group]
+    of_issuers = [one for issuer in ISSUERS.values() for one in issuer.declared()]
+    of_methods = [one for method in METHODS.values() for one in method.declared()]
+    return [*of_issuers, *of_methods, *NomadInputs.declared(), *JobInputs.declared()]
 
 
 def read_order(platform: Platform) -> Order:
@@ -30,17 +31,14 @@ def read_order(platform: Platform) -> Order:
     check_names(platform.given_names(), declared)
     found = {one.name: value for one in declared if (value := platform.lookup(one)) is not None}
     conflicts.check({name: one.value for name, one in found.items()})
-    order = Order(
-        JobInputs.read(platform.lookup),
-        NomadInputs.read(platform.lookup),
-        ISSUERS[_ISSUER].read(platform.lookup),
-        _places(platform, found),
-    )
-    _mask(order.issuer.secrets(), platform)
-    elsewhere = [f"{name} from {one.origin}" for name, one in found.items() if name not in platform.given_names()]
+    job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
+    issuer = ISSUERS[_ISSUER].read(platform.lookup)
+    _mask(issuer.secrets(), platform)
+    given = set(platform.given_names())
+    elsewhere = [f"{name} from {one.origin}" for name, one in found.items() if name not in given]
     if elsewhere:
         platform.say(f"Taken from the environment: {', '.join(elsewhere)}.")
-    return order
+    return Order(job, nomad, issuer, places=nomad.as_environment(given))
 
 
 def _mask(secrets: list[SecretStr], platform: Platform) -> None:
@@ -53,11 +51,3 @@ def _mask(secrets: list[SecretStr], platform: Platform) -> None:
                 "Not masked",
                 f"A secret input is shorter than {_SHORTEST_MASK} characters: it is not masked.",
             )
-
-
-def _places(platform: Platform, found: dict[str, Found]) -> dict[str, str]:
-    """Name the places that the next steps need too: those that were given as inputs."""
-    given = set(platform.given_names())
-    return {
-        one.environment[0]: found[one.name].value.rstrip("/") for one in NomadInputs.declared() if one.name in given
-    }

@@ -167,6 +167,24 @@ def test_a_sealed_vault_is_503(tmp_path: Path) -> None:
     assert (health.status_code, health.json()["initialized"], health.json()["sealed"]) == (503, True, True)
 
 
+def test_vault_is_missing_where_there_is_no_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that can't build Vault is told what it lacks."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(servers.Missing, match="there is no `go` on the PATH"):
+        servers.build_vault()
+
+
+def test_a_build_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Go's own last lines are told, and no half binary is kept."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
+
+    with pytest.raises(RuntimeError, match=r"(?s)Vault can't be built \(1\); the last lines:.*vendor"):
+        servers.build_vault()
+    assert list((tmp_path / ".cache" / "nomad-token").iterdir()) == []
+
+
 def test_a_server_that_ends_says_why(tmp_path: Path) -> None:
     """A server that can't start is told with its own last lines, not with a time-out."""
     (tmp_path / "openbao.hcl").symlink_to("/dev/null")

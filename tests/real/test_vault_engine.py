@@ -727,6 +727,7 @@ def slow(lab: Lab) -> Iterator[Slow]:
         thread.join()
 
 
+@pytest.mark.parametrize("served", ["vault"], indirect=True)
 def test_a_client_that_leaves_while_nomad_is_slow(job: Job, root: httpx.Client, lab: Lab, slow: Slow) -> None:
     """The built-in engine waits for Nomad all the same, and then deletes what nobody will get (trap 2)."""
     done(root.put("nomad/config/access", json={"address": slow(1.0)}))

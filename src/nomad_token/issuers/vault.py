@@ -1,5 +1,6 @@
 """`vault`: Vault's or OpenBao's Nomad secrets engine, after a login of our own."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Self, TypeVar
@@ -30,10 +31,7 @@ def _role(value: str) -> str:
         raise ValueError(
             "holds a path: `role` is the ROLE of nomad/creds/ROLE alone, and `vault-mount` says where the engine is"
         )
-    if (
-        not all(char.isalnum() or char in "_-." for char in name)
-        or not (name[0] + name[-1]).replace("_", "a").isalnum()
-    ):
+    if not re.fullmatch(r"\w([\w.-]*\w)?", name, re.ASCII):
         raise ValueError("is not a role's name: letters, digits, _, - and ., with no - or . at the ends")
     return name
 

@@ -19,7 +19,8 @@ def explain_login(failure: Failure, request: LoginRequest, issuer: "VaultIssuer"
     if not isinstance(failure, Refusal):
         return _no_answer(failure, "vault-addr", advice)
     if failure.status == 404 and "namespace not found" in failure.said:
-        return _unknown_namespace(failure, "vault-auth-namespace", issuer.vault().auth_namespace)
+        given_as = "vault-auth-namespace" if issuer.vault_auth_namespace else "vault-namespace"
+        return _unknown_namespace(failure, given_as, issuer.vault().auth_namespace)
     known = request.explain(failure) or _of_any_request(failure)
     if known:
         return known

@@ -99,7 +99,7 @@ class NomadEngine:
         known = self._roles.get(call.name, {})
         # The type is read anew with every write, so that an update without it makes a client role (1.4).
         role_type = fields.text(call.data, "type", "client")
-        policies = list(fields.strings(call.data, "policies")) if "policies" in call.data else known.get("policies", [])
+        policies = list(fields.strings(call.data, "policies")) if "policies" in call.data else known.get("policies")
         if role_type == "client" and not policies:
             raise Refusal(400, "policies cannot be empty when using client tokens")
         if role_type == "management" and policies:
