@@ -69,6 +69,7 @@ def main() -> int:
         "lint": ("check style, types and workflows", lint),
         "generate": ("write action.yml and the README's tables", generate),
         "lock": ("pin every package anew: [what uv pip compile takes, such as --upgrade]", lock),
+        "bench": ("time the two steps as whole processes: [RUNS]", bench),
         "ci": ("all of it, with nothing left out", ci),
     }
     parser = argparse.ArgumentParser(
@@ -99,13 +100,17 @@ def test(rest: list[str]) -> int:
 
 
 def run_tests(asked: list[str], options: Sequence[str], runner: Sequence[str] = ("-m", "pytest")) -> int:
-    """Run *asked* in one go; one that can't run here is a failure."""
+    """Run *asked*, the fast suites on all processors; one that can't run here is a failure."""
     unable = {
         word: reason for word in asked if (suite := suite_of(word)) in APART and (reason := APART[suite].missing())
     }
     install("dev" if any(suite_of(word) in APART for word in asked) else "test")
     able = [word if word.startswith("tests/") else f"tests/{word}" for word in asked if word not in unable]
-    code = run(PYTHON, *runner, *options, *able) if able else 0
+    fast = [path for path in able if suite_of(path) not in APART]
+    # Containers and real servers have ports, names and minutes of their own to share: one after the other.
+    slow = [path for path in able if path not in fast]
+    code = run(PYTHON, *runner, "-n", "auto", *options, *fast) if fast else 0
+    code = (run(PYTHON, *runner, *options, *slow) if slow else 0) or code
     for suite in all_suites():
         if suite not in map(suite_of, asked):
             reason = (APART[suite].missing() or APART[suite].why_not) if suite in APART else "not asked for"
@@ -157,6 +162,12 @@ def generate(_rest: list[str]) -> int:
     """Write the pages that list inputs and outputs from their declarations."""
     install("lab")
     return run(PYTHON, "-m", "nomad_token.pages")
+
+
+def bench(rest: list[str]) -> int:
+    """Time the two steps."""
+    install("lab")
+    return run(PYTHON, "bench/startup.py", *rest)
 
 
 def lock(rest: list[str]) -> int:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from nomad_token.clients.http import Connections
 from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.vault import VaultPlace
+from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import NoIdentity
 from nomad_token.mint import Order
@@ -336,7 +337,7 @@ class RecordingPlatform:
         """Be ready."""
         self._told("preflight")
 
-    def id_token(self, audience: str) -> SecretStr:
+    def id_token(self, audience: str, _deadline: Deadline) -> SecretStr:
         """Return an id token, or none where it is empty."""
         self._told("id token", audience)
         if self.id_token_value == "":
@@ -356,9 +357,9 @@ class RecordingPlatform:
         self.lines.append(line)
         assert mint == self.plan.mint
 
-    def kept(self) -> list[str]:
+    def take_kept(self) -> list[list[str]]:
         """Return the lines that were kept."""
-        return self.lines
+        return [self.lines] if self.lines else []
 
     def export(self, export: Export) -> None:
         """Remember what is exported."""

@@ -63,11 +63,13 @@ def command(argv: Sequence[str], environ: Mapping[str, str], out: TextIO, err: T
     given = parser.parse_args(argv)
     if given.command in _STEPS:
         return step(given.command, environ, out)
-    found = entry_points(group="nomad_token.commands", name=given.command)
-    if not found:
+    try:
+        further: Callable[[list[str]], int] = next(
+            found.load() for found in entry_points(group="nomad_token.commands", name=given.command)
+        )
+    except (StopIteration, ImportError):
         err.write(f'nomad-token {given.command} needs the lab: pip install "nomad-token[lab]"\n')
         return InputError.exit_code
-    further: Callable[[list[str]], int] = next(iter(found)).load()
     return further(given.rest)
 
 
@@ -95,10 +97,9 @@ def step(
             _run(name, platform, Outside(connections, clock, signals))
     except Error as error:
         platform.annotate(Level.ERROR, error.title, error.text)
-        platform.summarise(_in_summary(error))
         return error.exit_code
     except OSError as error:
-        platform.annotate(Level.ERROR, Temporary.title, f"A file could not be written: {error.strerror}.\n{_ON_DISK}")
+        platform.annotate(Level.ERROR, Temporary.title, f"A file could not be written: {error}.\n{_ON_DISK}")
         return Temporary.exit_code
     except Cancelled as cancelled:
         platform.say("Cancelled.")
@@ -122,11 +123,6 @@ def _run(name: str, platform: Platform, outside: Outside) -> None:
         from nomad_token.post import post  # noqa: PLC0415
 
         post(platform, outside)
-
-
-def _in_summary(error: Error) -> str:
-    body = error.text.replace("```", "'''")
-    return f"### nomad-token: {error.title}\n\n```text\n{body}\n```"
 
 
 def _where(error: Exception) -> str:

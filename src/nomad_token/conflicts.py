@@ -18,9 +18,12 @@ class Conflict:
     says: str
 
 
+# How Pydantic takes a false (docs, "Booleans").
+_NO: Final = frozenset({"false", "f", "no", "n", "off", "0"})
+
 CONFLICTS: Final = (
     Conflict(
-        lambda given: {given.get("export-env"), given.get("export-output")} == {"false"},
+        lambda given: given.get("export-env") == "false" and given.get("export-output", "true").lower() in _NO,
         "`export-env: false` with `export-output: false`: the token would reach nobody. Leave one of them out.",
     ),
     Conflict(

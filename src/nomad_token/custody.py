@@ -1,10 +1,11 @@
 """Custody: a fresh secret is masked and its undo saved in one call, before the next request or line of output."""
 
+import errno
 from collections.abc import Iterable
+from contextlib import suppress
 
 from pydantic import SecretStr
 
-from nomad_token.errors import InputError
 from nomad_token.platforms.base import Platform
 from nomad_token.signals import GONE_WITHIN, Signals
 from nomad_token.state import MOST_BYTES, Asked, Fact, HeldLease, HeldLogin, Ledger, NothingMade, Plan, Settled, dumps
@@ -20,7 +21,10 @@ class Custody:
         self._signals = signals
         self.plan = plan
         self._bytes = 0
-        self._add(plan)
+        self.ledger.add(plan)
+        # Without a revoke to come, a runner that keeps nothing is no reason not to mint.
+        with suppress(*() if plan.revoke else (OSError,)):
+            self._save(plan)
 
     def asked(self, fact: Asked) -> None:
         """Save that a request is about to be sent that makes something."""
@@ -45,7 +49,7 @@ class Custody:
         """Save that nothing of this mint is alive any more."""
         self._add(Settled())
 
-    def _add(self, fact: Plan | Asked | NothingMade | Settled) -> None:
+    def _add(self, fact: Asked | NothingMade | Settled) -> None:
         self.ledger.add(fact)
         self._save(fact)
 
@@ -55,8 +59,5 @@ class Custody:
         line = dumps(fact)
         self._bytes += len(line.encode())
         if self._bytes > MOST_BYTES:
-            raise InputError(
-                f"What the post-step must know is more than {MOST_BYTES // 1024} KiB, which a runner may not hand on.",
-                fix="Shorten the inputs that are longest: addresses, roles, namespaces.",
-            )
+            raise OSError(errno.EFBIG, f"the post-step would have to know more than {MOST_BYTES // 1024} KiB")
         self._platform.keep(self.plan.mint, line)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -46,10 +46,6 @@ class InputGroup(BaseSettings):
     def declared(cls) -> list[Declared]:
         """List the group's inputs, in their order."""
         return [_declared(name, field) for name, field in cls.model_fields.items()]
-
-    def secrets(self) -> list[SecretStr]:
-        """List the secrets that were given, for masking."""
-        return [value for _, value in self if isinstance(value, SecretStr)]
 
     @classmethod
     def settings_customise_sources(
@@ -127,13 +123,13 @@ def _mount(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400)]
-Address = Annotated[str, AfterValidator(_address)]
-Mount = Annotated[str, AfterValidator(_mount)]
+Address = Annotated[str, Field(max_length=2048), AfterValidator(_address)]
+Mount = Annotated[str, Field(max_length=512), AfterValidator(_mount)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512)]
 
 _USERINFO: Final = re.compile(r"//[^/@\s]*@")
 _FORBIDDEN_ENV: Final = re.compile(
-    r"(GITHUB_|RUNNER_|ACTIONS_|CI_|LD_|PYTHON|GIT_).*|PATH|HOME|NODE_OPTIONS|BASH_ENV|ENV", re.IGNORECASE
+    r"(GITHUB_|RUNNER_|ACTIONS_|INPUT_|STATE_|CI_|LD_|PYTHON|GIT_).*|PATH|HOME|NODE_OPTIONS|BASH_ENV|ENV", re.IGNORECASE
 )
 
 
@@ -142,6 +138,8 @@ def _env_name(value: str) -> str:
         raise ValueError("is not a variable's name: letters, digits and _, not beginning with a digit")
     if _FORBIDDEN_ENV.fullmatch(value):
         raise ValueError("would steer the runner, the loader or the shell: choose another name")
+    if value in {"NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"}:
+        raise ValueError("names a place: the token would overwrite it")
     return value
 
 
@@ -225,11 +223,18 @@ _OF_VAULT_ACTION: Final = {
     "outputtoken": "`export-output`",
     "secrets": "`role`: the ROLE of `nomad/creds/ROLE`, and `vault-mount` where the mount is not `nomad`",
 }
+_OF_VAULT_ACTION_ALONE: Final = re.compile(
+    "token|roleid|secretid|githubtoken|kubernetestokenpath|username|password|authpayload|extraheaders|exporttoken|"
+    "cacertificate|clientcertificate|clientkey|tlsskipverify|jwtprivatekey|jwtkeypassword|jwtttl|secretencodingtype|"
+    "ignorenotfound|pki"
+)
 
 
 def _unknown(name: str, known: set[str]) -> str:
     if meant := _OF_VAULT_ACTION.get(name):
         return f"`{shown(name)}` is vault-action's name; here it is called {meant}."
+    if _OF_VAULT_ACTION_ALONE.fullmatch(name):
+        return f"`{shown(name)}` is an input of vault-action, and has no counterpart here."
     close = difflib.get_close_matches(name.replace("_", "-"), sorted(known), n=1)
     return f"`{shown(name)}` is not an input" + (f": did you mean `{close[0]}`?" if close else ".")
 

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
@@ -10,17 +10,17 @@ from nomad_token.clients.nomad import Nomad, NomadPlace
 from nomad_token.clock import Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
-from nomad_token.errors import Cancelled
+from nomad_token.errors import Cancelled, Error, LiveTokenLeft
 from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs, NomadInputs
 from nomad_token.issuers.base import Issuer, Means, Unclear
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.revoke import SECONDS as UNDO_SECONDS
-from nomad_token.revoke import Ending, Outcome, Undo, undo
+from nomad_token.revoke import Ending, Undo, undo
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Plan
-from nomad_token.text import shown
+from nomad_token.text import in_summary, shown
 from nomad_token.verify import Unverified, wait_until_accepted
 
 _TRIES = 3
@@ -50,15 +50,19 @@ def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
         credential = minting.verified(minting.issued())
         platform.export(exported(credential, order.job, order.places))
     except BaseException as error:
-        # Vault may be at a read still that was broken off: what it makes is the post-step's to undo.
-        if not (isinstance(error, Cancelled) and error.broke_off):
+        # Vault may be at a read still that was broken off: what it makes is the post-step's to undo, if there is one.
+        if not (isinstance(error, Cancelled) and error.broke_off and order.job.revoke):
             minting.undo_in_place()
+        if isinstance(error, Error) and order.job.summary != "never":
+            platform.summarise(in_summary(error.title, error.text, *minting.attention))
+        if minting.left and not order.job.revoke:
+            raise LiveTokenLeft("\n".join(minting.left)) from None
         raise
-    _report(credential, order, platform)
+    minting.report(credential)
     return credential
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Minting:
     """One mint, and all that its parts share."""
 
@@ -67,6 +71,10 @@ class _Minting:
     outside: Outside
     custody: Custody
     deadline: Deadline
+    attention: list[str] = field(default_factory=list)
+    """What was warned about."""
+    left: list[str] = field(default_factory=list)
+    """What an undo in place could not undo."""
 
     def issued(self) -> Credential:
         """Ask the issuer; again, with a new login, where an answer was lost and what it may have made was undone."""
@@ -76,8 +84,10 @@ class _Minting:
                 return self.order.issuer.issue(self.order.job.env_name, self._means())
             except Unclear as unclear:
                 pause = next(waits)
-                undone = self.undo_in_place().ending is not Ending.FAILED
-                if not (undone and tries_left and pause < self.deadline.left()):
+                if not tries_left or pause >= self.deadline.left():
+                    raise unclear.error from None
+                self.undo_in_place()
+                if self.left:
                     raise unclear.error from None
                 self.platform.say(f"{unclear.error.what} Asking again, with a new login.")
             self.outside.clock.sleep(pause)
@@ -99,18 +109,21 @@ class _Minting:
         except Unverified as unverified:
             if self.order.job.verify == "required":
                 raise unverified.error from None
-            self.platform.annotate(Level.WARNING, "Not verified", unverified.error.text)
+            self._warn("Not verified", unverified.error.text)
             return credential
         return credential.model_copy(update={"type": token.type, "policies": token.policies})
 
-    def undo_in_place(self) -> Outcome:
-        """Undo now what was made: the post-step may be an hour away, or never come."""
+    def undo_in_place(self) -> None:
+        """Undo now what was made, once: the post-step may be an hour away, or never come."""
+        if self.left or not self.custody.ledger.pending:
+            return
         with self.outside.signals.held(GONE_WITHIN):
             seconds = min(UNDO_SECONDS, self.outside.signals.left())
             by = Undo(self.outside.connect, self.outside.clock, Deadline(self.outside.clock, seconds))
             outcome = undo(self.custody.ledger, self.custody.plan, by)
             if outcome.ending is Ending.FAILED:
-                self.platform.annotate(Level.WARNING, "Not undone yet", "\n".join(outcome.left))
+                self.left = outcome.left
+                self._warn("Not undone yet", "\n".join(outcome.left))
             else:
                 if outcome.ending is not Ending.NOTHING_SAVED:
                     self.platform.say(f"Undone: {outcome.line}.")
@@ -118,8 +131,26 @@ class _Minting:
                 with suppress(OSError):
                     self.custody.settle()
         for notice in outcome.notices:
-            self.platform.annotate(Level.WARNING, "Maybe left behind", notice)
-        return outcome
+            self._warn("Maybe left behind", notice)
+
+    def _warn(self, title: str, text: str) -> None:
+        self.platform.annotate(Level.WARNING, title, text)
+        self.attention.append(text)
+
+    def report(self, credential: Credential) -> None:
+        """Say what there is now, without the secret; in the summary too, where that is wanted."""
+        job = self.order.job
+        lines = _described(credential, job)
+        for line in lines:
+            self.platform.say(line)
+        if job.export_env == "auto" and not into_environment(credential, job):
+            self._warn(
+                "A management token",
+                f"Nomad says that {credential.accessor_id} is a management token: it was not exported as "
+                f"{credential.env_name}. To export it anyhow, set `export-env: true`; a role of type client is safer.",
+            )
+        if job.summary == "always" or (job.summary == "auto" and self.attention):
+            self.platform.summarise(in_summary("mint", *lines, *self.attention))
 
     def _means(self) -> Means:
         return Means(
@@ -133,7 +164,7 @@ class _Minting:
         )
 
     def _id_token(self, audience: str) -> SecretStr:
-        token = self.platform.id_token(audience)
+        token = self.platform.id_token(audience, self.deadline)
         self.platform.mask(token)
         return token
 
@@ -152,23 +183,17 @@ def _plan(order: Order) -> Plan:
     )
 
 
-def _report(credential: Credential, order: Order, platform: Platform) -> None:
-    """Say what there is now, without the secret."""
+def _described(credential: Credential, job: JobInputs) -> list[str]:
     kind = f"{credential.type} token" if credential.type else "token"
-    platform.say(f"Minted the {kind} {credential.accessor_id}: lease {credential.lease_id}.")
+    lines = [f"Minted the {kind} {credential.accessor_id}: lease {credential.lease_id}."]
     if credential.policies is not None:
         held = ", ".join(shown(policy) for policy in credential.policies) or "none"
-        platform.say(f"Nomad accepts it; policies: {held}.")
+        lines.append(f"Nomad accepts it; policies: {held}.")
     ends = f" It ends at {rfc3339(credential.expires_at)} at the latest." if credential.expires_at else ""
-    revoked = "is revoked when the job ends" if order.job.revoke else "is left to its lease (`revoke: false`)"
-    platform.say(f"It {revoked}.{ends}")
-    if into_environment(credential, order.job):
+    lines.append(
+        f"It {'is revoked when the job ends' if job.revoke else 'is left to its lease (`revoke: false`)'}.{ends}"
+    )
+    if into_environment(credential, job):
         unknown = "" if credential.type else " Whether it is a manager's is not known: that takes `nomad-addr`."
-        platform.say(f"Exported as {credential.env_name}.{unknown}")
-    elif order.job.export_env == "auto":
-        platform.annotate(
-            Level.WARNING,
-            "A management token",
-            f"Nomad says that {credential.accessor_id} is a management token: it was not exported as "
-            f"{credential.env_name}. To export it anyhow, set `export-env: true`; a role of type client is safer.",
-        )
+        lines.append(f"Exported as {credential.env_name}.{unknown}")
+    return lines

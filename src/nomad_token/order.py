@@ -30,14 +30,14 @@ def read_order(platform: Platform) -> Order:
     declared = all_declared()
     check_names(platform.given_names(), declared)
     found = {one.name: value for one in declared if (value := platform.lookup(one)) is not None}
-    conflicts.check({name: one.value for name, one in found.items()})
-    job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
-    issuer = ISSUERS[_ISSUER].read(platform.lookup)
-    _mask(issuer.secrets(), platform)
+    _mask([SecretStr(found[one.name].value) for one in declared if one.secret and one.name in found], platform)
     given = set(platform.given_names())
     elsewhere = [f"{name} from {one.origin}" for name, one in found.items() if name not in given]
     if elsewhere:
         platform.say(f"Taken from the environment: {', '.join(elsewhere)}.")
+    conflicts.check({name: one.value for name, one in found.items()})
+    job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
+    issuer = ISSUERS[_ISSUER].read(platform.lookup)
     return Order(job, nomad, issuer, places=nomad.as_environment(given))
 
 

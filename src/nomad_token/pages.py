@@ -16,7 +16,7 @@ name: Nomad token
 description: A Nomad ACL token that lives as long as the job; minted by Vault, masked, exported, and revoked at the end.
 author: the nomad-token authors
 branding:
-  icon: key
+  icon: lock
   color: green
 inputs:
 {inputs}

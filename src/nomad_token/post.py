@@ -1,42 +1,61 @@
 """The post-step: what the mint saved is revoked, and one line says how that ended."""
 
+from contextlib import suppress
+
 from nomad_token.clock import Deadline
-from nomad_token.errors import LiveTokenLeft
+from nomad_token.errors import Cancelled, LiveTokenLeft
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.revoke import SECONDS, Ending, Outcome, Undo, undo
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import HeldLease, HeldLogin, Ledger, Plan, Unreadable, loads
+from nomad_token.state import Fact, Ledger, Plan, Unreadable, loads
+from nomad_token.text import in_summary, pasted
 
 
 def post(platform: Platform, outside: Outside) -> None:
-    """Revoke what the mint of this step saved; reads no input. Raises `LiveTokenLeft` where that is to fail the job."""
-    ledger, unreadable = _read(platform)
+    """Revoke what the mint of this step saved; reads no input. Raises `LiveTokenLeft` where that is to fail the job.
+
+    An earlier step may plant entries of a mint that never was: each mint is undone by its own plan, so that no secret
+    of one is sent to an address of another.
+    """
+    mints = [_read(lines) for lines in platform.take_kept()]
+    if not mints:
+        platform.say("Nothing to revoke: nothing was saved.")
+    failures: list[str] = []
+    try:
+        for ledger, unreadable in mints:
+            failures += _revoke(ledger, unreadable, platform, outside)
+    finally:
+        platform.scrub(secret for ledger, _ in mints for secret in ledger.secrets)
+    if failures:
+        raise LiveTokenLeft("\n".join(failures))
+
+
+def _read(lines: list[str]) -> tuple[Ledger, int]:
+    """Read what was kept; an entry that can't be read takes no other with it."""
+    facts: list[Fact] = []
+    for line in lines:
+        with suppress(Unreadable):
+            facts.append(loads(line))
+    return Ledger(facts), len(lines) - len(facts)
+
+
+def _revoke(ledger: Ledger, unreadable: int, platform: Platform, outside: Outside) -> list[str]:
+    """Revoke and report; return what was left where that is to fail the job."""
     plan = ledger.plan
     if plan is None:
-        _report_without_plan(platform, unreadable)
-        return
-    with outside.signals.held(GONE_WITHIN):
-        outcome = _undone(ledger, plan, outside)
-        platform.scrub(
-            secret
-            for fact in ledger.facts
-            for secret in (
-                [fact.token] if isinstance(fact, HeldLogin) else [fact.secret] if isinstance(fact, HeldLease) else []
-            )
-        )
+        platform.annotate(Level.WARNING, "Not revoked", _without_plan(ledger))
+        return []
+    try:
+        with outside.signals.held(GONE_WITHIN):
+            outcome = _undone(ledger, plan, outside)
+    except Cancelled:
+        platform.annotate(Level.WARNING, "Not revoked to the end", _named(ledger) or "The login may live.")
+        raise
+    if unreadable:
+        outcome.notices.append("A part of what the mint saved can't be read: it was cut or changed on the way.")
     _report(outcome, ledger, plan, platform)
-
-
-def _read(platform: Platform) -> tuple[Ledger, int]:
-    """Read what was kept; an entry that can't be read takes no other with it."""
-    ledger, unreadable = Ledger(), 0
-    for line in platform.kept():
-        try:
-            ledger.add(loads(line))
-        except Unreadable:
-            unreadable += 1
-    return ledger, unreadable
+    return outcome.left if plan.on_revoke_failure == "fail" else []
 
 
 def _undone(ledger: Ledger, plan: Plan, outside: Outside) -> Outcome:
@@ -45,30 +64,29 @@ def _undone(ledger: Ledger, plan: Plan, outside: Outside) -> Outcome:
     return undo(ledger, plan, Undo(outside.connect, outside.clock, Deadline(outside.clock, SECONDS)))
 
 
-def _report_without_plan(platform: Platform, unreadable: int) -> None:
-    if unreadable:
-        platform.annotate(
-            Level.WARNING,
-            "Not revoked",
-            f"What the mint saved can't be read ({unreadable} entries): it was changed on the way, or is another "
-            "version's. The token ends with its lease.",
-        )
-    else:
-        platform.say("Nothing to revoke: nothing was saved.")
+def _without_plan(ledger: Ledger) -> str:
+    why = "What the mint saved can't be read: it was cut or changed on the way, or is another version's."
+    return f"{why} {_named(ledger) or 'A token that it made ends with its lease.'}"
+
+
+def _named(ledger: Ledger) -> str:
+    """Name the tokens that are held, with their ends and the operator's lines."""
+    return " ".join(
+        f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC; by hand: "
+        f"vault lease revoke {pasted(lease.lease_id)}"
+        for lease in ledger.leases
+    )
 
 
 def _report(outcome: Outcome, ledger: Ledger, plan: Plan, platform: Platform) -> None:
-    """Say the ending in one line, what needs attention on top of the job's page, and fail where that is wanted."""
+    """Say the ending in one line, and what needs attention on top of the job's page."""
     accessors = ", ".join(lease.accessor_id for lease in ledger.leases)
     line = f"{outcome.ending.value.capitalize()}{f' {accessors}' if accessors else ''}: {outcome.line}."
     platform.say(line)
-    attention = outcome.left + outcome.notices
     for notice in outcome.notices:
         platform.annotate(Level.WARNING, "Maybe left behind", notice)
+    if outcome.left and plan.on_revoke_failure == "warn":
+        platform.annotate(Level.WARNING, LiveTokenLeft.title, "\n".join(outcome.left))
+    attention = outcome.left + outcome.notices
     if plan.summary == "always" or (plan.summary == "auto" and attention):
-        platform.summarise("\n\n".join(["### nomad-token: revoke", line, *attention]))
-    if outcome.ending is Ending.FAILED:
-        text = "\n".join(outcome.left)
-        if plan.on_revoke_failure == "fail":
-            raise LiveTokenLeft(text)
-        platform.annotate(Level.WARNING, LiveTokenLeft.title, text)
+        platform.summarise(in_summary("revoke", line, *attention))

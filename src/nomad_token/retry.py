@@ -46,7 +46,8 @@ def _of_refused_making(refusal: Refusal) -> Verdict:
         nomad = nomad_refused(refusal)
         if nomad is not None and nomad[0] == 429:
             return Verdict.NOTHING_MADE
-        if nomad is not None and 400 <= nomad[0] < 500:
+        if nomad is not None and (400 <= nomad[0] < 500 or "ACL " in nomad[1]):
+            # older Nomads say "ACL support disabled" and "ACL token expired" with a 500
             return Verdict.FINAL
         if nomad is None and "dial tcp" in refusal.said:
             return Verdict.NOTHING_MADE

@@ -104,7 +104,7 @@ class Unreadable(Exception):
 
 def dumps(fact: Fact) -> str:
     """Return *fact* as one line, its secrets in plain text."""
-    return fact.model_dump_json(exclude_defaults=False)
+    return fact.model_dump_json()
 
 
 def loads(line: str) -> Fact:
@@ -133,6 +133,11 @@ class Ledger:
         return self.facts[ends[-1] + 1 :] if ends else self.facts[:]
 
     @property
+    def pending(self) -> bool:
+        """Whether there is anything to undo, or to name."""
+        return bool(self.login or self.leases or self.unanswered)
+
+    @property
     def plan(self) -> Plan | None:
         """The decisions of the mint, None where none were saved."""
         return next((fact for fact in self.facts if isinstance(fact, Plan)), None)
@@ -146,6 +151,12 @@ class Ledger:
     def leases(self) -> list[HeldLease]:
         """The Nomad tokens that are held now."""
         return [fact for fact in self.open if isinstance(fact, HeldLease)]
+
+    @property
+    def secrets(self) -> list[SecretStr]:
+        """Every secret that was ever held."""
+        held = [fact for fact in self.facts if isinstance(fact, HeldLogin | HeldLease)]
+        return [fact.token if isinstance(fact, HeldLogin) else fact.secret for fact in held]
 
     @property
     def unanswered(self) -> list[Asked]:

@@ -21,6 +21,12 @@ def shown(foreign: object, limit: int = _LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def in_summary(title: str, *texts: str) -> str:
+    """Return *texts* under a heading of Markdown, in a fence that what a server said can't leave."""
+    body = "\n\n".join(texts).replace("```", "'''")
+    return f"### nomad-token: {title}\n\n```text\n{body}\n```"
+
+
 def pasted(foreign: object) -> str:
     """Return *foreign* text as one word of a shell command that a person may paste."""
     return shlex.quote(shown(foreign))

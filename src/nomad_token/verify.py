@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Final
 
-from nomad_token.clients.http import Failure
+from nomad_token.clients.http import Failure, Refusal
 from nomad_token.clients.nomad import Nomad, Self, Standing
 from nomad_token.clock import Clock, Deadline, pauses
 from nomad_token.credential import Credential
@@ -97,8 +97,10 @@ def wait_until_refused(nomad: Nomad, lease: HeldLease, *, clock: Clock, deadline
 
 
 def _silent(failure: Failure, advice: str) -> Error:
+    said = shown(failure.said) if isinstance(failure, Refusal) else ""
     return Temporary(
-        f"Nomad could not be asked whether it accepts the token: {failure.address}: {shown(failure.reason)}",
+        f"Nomad at {failure.address} could not be asked whether it accepts the token: "
+        f"{shown(failure.reason)} {said}".rstrip(),
         why=advice,
         fix="Check `nomad-addr` from the place where the job runs, or set `verify: off`.",
     )

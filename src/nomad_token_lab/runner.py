@@ -116,7 +116,8 @@ def pairs(path: Path) -> dict[str, str]:
     Raises:
         ValueError: where the runner fails the step: a line that is neither, or a heredoc without its end.
     """
-    lines = iter(path.read_text("utf-8").splitlines())
+    # The runner breaks lines at these alone; `splitlines` would at a dozen more. (Python reads all three as a newline.)
+    lines = iter(path.read_text("utf-8").split("\n"))
     found: dict[str, str] = {}
     for line in lines:
         name, equals, value = line.partition("=")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from nomad_token import __version__, errors, pages
 from nomad_token.exports import OUTPUTS
 from nomad_token.order import all_declared

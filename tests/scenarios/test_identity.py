@@ -67,8 +67,18 @@ def test_id_token_that_is_none(lab: Lab, tmp_path: Path) -> None:
     assert "not-a-jwt-at-all" not in main.log.replace("::add-mask::not-a-jwt-at-all", "")
 
 
-@pytest.mark.parametrize("answer", [Answer(401, "Unauthorized"), Answer(200, {"value": 7}), Answer(200, "x")])
-def test_token_service_refuses(lab: Lab, step: Step, answer: Answer) -> None:
+def test_token_service_says_no(lab: Lab, step: Step) -> None:
+    """A refusal by the token service is no identity, told once and in its own words."""
+    lab.faults.append(Fault("github", "GET", "/idtoken", Answer(401, "Unauthorized"), times=None))
+    main = step.main(ROAD | {"vault-addr": lab.vault.addr})
+
+    assert main.code == 3
+    assert "HTTP 401 (Unauthorized)" in main.log
+    assert len(lab.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer(500, "oops"), Answer(200, {"value": 7}), Answer(200, "x")])
+def test_token_service_without_a_usable_answer(lab: Lab, step: Step, answer: Answer) -> None:
     """A token service without a usable answer is a temporary trouble, and its words are not taken for a token."""
     lab.faults.append(Fault("github", "GET", "/idtoken", answer, times=None))
     lab.faults.append(Fault("github", "GET", "/idtoken", CLOSE, times=None))

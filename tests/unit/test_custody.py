@@ -5,7 +5,6 @@ from pydantic import SecretStr
 
 from fakes import ASKED_LOGIN, CANARY, LEASE, LOGIN, PLAN, Event, RecordingPlatform
 from nomad_token.custody import Custody
-from nomad_token.errors import InputError
 from nomad_token.signals import Signals
 from nomad_token.state import MOST_BYTES, Asked, Plan, Settled
 
@@ -101,7 +100,7 @@ def test_state_is_bounded() -> None:
     for _ in range(9):
         kept.asked(fact)
 
-    with pytest.raises(InputError, match="64 KiB"):
+    with pytest.raises(OSError, match="64 KiB"):
         kept.asked(fact)
 
     assert 0.8 * MOST_BYTES < sum(len(line.encode()) for line in on.lines) <= MOST_BYTES

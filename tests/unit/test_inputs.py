@@ -335,7 +335,7 @@ def test_id_token_is_a_secret() -> None:
     """The id token that is given is shown by no repr."""
     group = Jwt.read(World(None, id_token="eyJcanary.eyJcanary.canary").platform.lookup)
 
-    assert group.secrets() == [SecretStr("eyJcanary.eyJcanary.canary")]
+    assert group.id_token == SecretStr("eyJcanary.eyJcanary.canary")
     assert "canary" not in f"{group!r} {group}"
 
 

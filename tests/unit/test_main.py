@@ -178,7 +178,7 @@ def test_cancelled(job: Job, number: int, code: int) -> None:
     assert job.post() == 0
 
 
-@pytest.mark.parametrize("variable", ["GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STATE"])
+@pytest.mark.parametrize("variable", ["GITHUB_ENV", "GITHUB_OUTPUT"])
 def test_full_disk(job: Job, variable: str) -> None:
     """A full disk is exit code 75: the text names the reason and the file, and nothing is left."""
     full = Path("/dev/full")

@@ -126,12 +126,13 @@ class Connection:
             json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
             timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
         )
+        answer = self._once(request, read_seconds)
         for _ in range(_MOST_REDIRECTS):
-            answer = self._once(request, read_seconds)
             if answer.status not in _REDIRECTS:
                 return answer
             request = self._redirected(request, answer)
-        raise Lost(self.address, "too many redirects")
+            answer = self._once(request, read_seconds)
+        raise Refusal(self.address, answer, ["redirects in a circle"])
 
     def close(self) -> None:
         """Close the pool."""

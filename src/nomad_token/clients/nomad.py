@@ -26,7 +26,6 @@ class Self(BaseModel):
     accessor_id: str = Field(alias="AccessorID")
     type: str = Field(alias="Type")
     policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    is_global: bool = Field(default=False, alias="Global")
     expiration_time: Annotated[datetime | None, BeforeValidator(_go_time)] = Field(default=None, alias="ExpirationTime")
 
 

@@ -12,7 +12,7 @@ from nomad_token.clock import Clock, Deadline
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
 from nomad_token.declared import Declared, Lookup
-from nomad_token.errors import Error
+from nomad_token.errors import Error, Temporary
 from nomad_token.signals import Signals
 
 
@@ -39,6 +39,15 @@ class Means:
     clock: Clock
     deadline: Deadline
 
+    def refuse_when_late(self) -> None:
+        """Raise `Temporary` where the time is up, before a request is begun."""
+        if not self.deadline.left():
+            raise Temporary(
+                "The time is up (`timeout`), and no token was handed on.",
+                why="A server was slow, or was asked again and again.",
+                fix="Run the job again, or give it more time with `timeout`.",
+            )
+
 
 class Issuer(Protocol):
     """One way to be granted a token: an `InputGroup` of the inputs that only it reads, and what it makes of them."""
@@ -50,9 +59,6 @@ class Issuer(Protocol):
     # list its own inputs, for the pages
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
-
-    # the inputs that are secret, for masking
-    def secrets(self) -> list[SecretStr]: ...  # noqa: D102
 
     # the Vault that the post-step will need; None for an issuer without one
     def vault(self) -> VaultPlace | None: ...  # noqa: D102

@@ -42,6 +42,12 @@ def _method(value: str) -> str:
     return value
 
 
+def _below_auth(value: str) -> str:
+    if value.startswith("auth/"):
+        raise ValueError("is below `auth/` already: leave that out")
+    return value
+
+
 class VaultIssuer(InputGroup):
     """The inputs of the issuer, and its two requests (api-contract 1.5 and 3)."""
 
@@ -50,7 +56,8 @@ class VaultIssuer(InputGroup):
         "`vault-auth-role`.)"
     )
     vault_addr: Address = declare(
-        environment=["VAULT_ADDR"], about="Vault's or OpenBao's address, such as https://vault.example.com:8200."
+        environment=["VAULT_ADDR", "VAULT_SERVER_URL"],
+        about="Vault's or OpenBao's address, such as https://vault.example.com:8200.",
     )
     vault_namespace: Line = declare(
         "", environment=["VAULT_NAMESPACE"], about="The Vault namespace of the Nomad secrets engine."
@@ -62,7 +69,7 @@ class VaultIssuer(InputGroup):
     vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
         "jwt", about="How the job logs in to Vault. `jwt`: with its id token."
     )
-    vault_auth_path: Mount | None = declare(
+    vault_auth_path: Annotated[Mount, AfterValidator(_below_auth)] | None = declare(
         None, about="Where the auth method is mounted, below `auth/`. Without it: the method's name."
     )
     vault_auth_role: Line = declare("", about="The role of the login. Without it: the auth method's `default_role`.")
@@ -74,10 +81,6 @@ class VaultIssuer(InputGroup):
         issuer = super().read(lookup)
         issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
-
-    def secrets(self) -> list[SecretStr]:
-        """List the secret inputs."""
-        return self._auth.secrets()
 
     def vault(self) -> VaultPlace:
         """Name the server and the namespaces."""
@@ -117,6 +120,7 @@ class VaultIssuer(InputGroup):
             means.custody.hold([held.token], held)
             return login, held
 
+        means.refuse_when_late()
         means.custody.asked(Asked(what="login", path=request.path, at=means.clock.now()))
         try:
             login, held = _awaited(log_in, means)
@@ -141,6 +145,7 @@ class VaultIssuer(InputGroup):
             means.custody.hold([held.secret], held)
             return creds, held
 
+        means.refuse_when_late()
         means.custody.asked(
             Asked(
                 what="creds",

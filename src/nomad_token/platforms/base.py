@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
 
 
@@ -21,7 +22,6 @@ class Export:
 class Level(Enum):
     """How loud a message is."""
 
-    NOTICE = "notice"
     WARNING = "warning"
     ERROR = "error"
 
@@ -38,8 +38,8 @@ class Platform(Protocol):
     # raises InputError where what is saved would be lost: then nothing is minted
     def preflight(self) -> None: ...  # noqa: D102
 
-    # the job's id token for an audience, not masked yet; raises NoIdentity, Temporary
-    def id_token(self, audience: str) -> SecretStr: ...  # noqa: D102
+    # the job's id token for an audience, not masked yet, before a deadline; raises NoIdentity, Temporary
+    def id_token(self, audience: str, deadline: Deadline) -> SecretStr: ...  # noqa: D102
 
     # hide a secret in all that is printed from now on
     def mask(self, secret: SecretStr) -> None: ...  # noqa: D102
@@ -47,8 +47,8 @@ class Platform(Protocol):
     # save one line of a mint for the post-step, on disk when this returns; raises OSError
     def keep(self, mint: str, line: str) -> None: ...  # noqa: D102
 
-    # the lines that the mint of this step kept, oldest first
-    def kept(self) -> list[str]: ...  # noqa: D102
+    # the lines that were kept for this post-step, a list for each mint, oldest first; they are not given out again
+    def take_kept(self) -> list[list[str]]: ...  # noqa: D102
 
     # hand over to the next steps; raises OSError
     def export(self, export: Export) -> None: ...  # noqa: D102

@@ -2,7 +2,7 @@
 
 import json
 import os
-import stat
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -14,22 +14,25 @@ from actions_toolkit.file_command import prepare_key_value_message
 from pydantic import SecretStr
 
 from nomad_token.clients.github import request_id_token
-from nomad_token.clients.http import Connection, Failure
+from nomad_token.clients.http import Connection, Failure, Refusal
 from nomad_token.clock import Clock, Deadline
 from nomad_token.declared import Declared, Found
-from nomad_token.errors import InputError, NoIdentity, Temporary
+from nomad_token.errors import Error, InputError, NoIdentity, Temporary
+from nomad_token.platforms.act import ActState
 from nomad_token.platforms.base import Export, Level
+from nomad_token.platforms.files import append, overwrite
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.text import shown
 
 _STATE_PREFIX: Final = "nomad_token_"
-_ID_TOKEN_SECONDS: Final = 30.0
-_ACT: Final = PurePosixPath("/var/run/act")
+_STATE_NAME: Final = re.compile(r"STATE_nomad_token_([0-9a-f]+)_\d+")
 _IN_CONTAINER: Final = "/github/workspace"
 _LEFT_BEHIND: Final = ("save_state_", "set_env_", "set_output_")
-_LARGEST_LEFT: Final = 4 << 20
+_LONGEST_LINE: Final = 4000
 # Of the plain environment only places are read: any earlier step can set the rest (design §4).
-_PLACES: Final = frozenset({"VAULT_ADDR", "VAULT_NAMESPACE", "NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"})
+_PLACES: Final = frozenset(
+    {"VAULT_ADDR", "VAULT_SERVER_URL", "VAULT_NAMESPACE", "NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"}
+)
 
 
 class GitHub:
@@ -44,9 +47,7 @@ class GitHub:
         self._clock = clock
         self._connect = connect
         self._count = 0
-        state = environ.get("GITHUB_STATE", "")
-        # Not by ACT=true, which anybody can set. act hands its post-steps no STATE_*, seen with 0.2.89.
-        self._act_state = Path(state).parent / "nomad-token.state" if _ACT in PurePosixPath(state).parents else None
+        self._act = ActState.beside(environ.get("GITHUB_STATE", ""))
 
     @staticmethod
     def is_here(environ: Mapping[str, str]) -> bool:
@@ -89,7 +90,7 @@ class GitHub:
                 )
         self._refuse_lost_volumes()
 
-    def id_token(self, audience: str) -> SecretStr:
+    def id_token(self, audience: str, deadline: Deadline) -> SecretStr:
         """Ask the runner for an id token; raises `NoIdentity`, `Temporary`."""
         url = self._environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
         bearer = SecretStr(self._environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", ""))
@@ -103,31 +104,30 @@ class GitHub:
                 lambda: request_id_token(connection, parts.path, query, bearer),
                 of_repeatable,
                 clock=self._clock,
-                deadline=Deadline(self._clock, _ID_TOKEN_SECONDS),
+                deadline=deadline,
             )
         except Failure as failure:
-            raise Temporary(
-                f"GitHub gave no id token: {shown(failure.reason)}",
-                why="Its token service could not be reached, or refused the job's own request token.",
-                fix="Run the job again; if it lasts, look at the runner's way out and at www.githubstatus.com.",
-            ) from None
+            raise _no_id_token(failure) from None
 
     def mask(self, secret: SecretStr) -> None:
         """Have the runner hide *secret*. Flushed: a mask that is still in a buffer hides nothing."""
         self._command("add-mask", secret.get_secret_value())
 
     def keep(self, mint: str, line: str) -> None:
-        """Append to the state of this step; each line is an entry of its own, so a torn one loses only itself."""
+        """Append to the state of this step; each line is an entry of its own, so a torn last one loses only itself."""
         self._append("GITHUB_STATE", prepare_key_value_message(f"{_STATE_PREFIX}{mint}_{self._count:03}", line))
         self._count += 1
-        if self._act_state:
-            _append(self._act_state, f"{mint} {line}\n")
+        if self._act:
+            self._act.keep(mint, line)
 
-    def kept(self) -> list[str]:
-        """Return what the main step kept."""
-        prefix = f"STATE_{_STATE_PREFIX}"
-        kept = [value for name, value in sorted(self._environ.items()) if name.startswith(prefix)]
-        return kept or self._take_from_act()
+    def take_kept(self) -> list[list[str]]:
+        """Return what the main step kept, apart for each mint that the environment tells of."""
+        mints: dict[str, list[str]] = {}
+        for name, line in sorted(self._environ.items()):
+            if found := _STATE_NAME.fullmatch(name):
+                mints.setdefault(found[1], []).append(line)
+        of_act = self._act.take() if self._act and not mints else []
+        return [of_act] if of_act else list(mints.values())
 
     def export(self, export: Export) -> None:
         """Write to `GITHUB_ENV` and `GITHUB_OUTPUT`."""
@@ -144,19 +144,20 @@ class GitHub:
             for path in folder.iterdir():
                 if path.name.startswith(_LEFT_BEHIND):
                     with suppress(OSError):
-                        _overwrite(path, needles)
-        if self._act_state and not self._untaken():
-            self._act_state.unlink(missing_ok=True)
+                        overwrite(path, needles)
+        if self._act:
+            self._act.remove_when_taken()
 
     def say(self, line: str) -> None:
-        """Print one line of the log."""
-        self._out.write(f"{line}\n")
+        """Print one line of the log, which the runner can't take for a command."""
+        self._out.write(f"{shown(line, _LONGEST_LINE).removeprefix('::')}\n")
         self._out.flush()
 
     def trace(self, line: str) -> None:
-        """Print a debug line, where the job is debugged (`ACTIONS_STEP_DEBUG`)."""
+        """Print a debug line, where the job is debugged (`ACTIONS_STEP_DEBUG`); a broken log breaks nothing else."""
         if self._environ.get("RUNNER_DEBUG") == "1":
-            self._command("debug", line)
+            with suppress(OSError):
+                self._command("debug", line)
 
     def annotate(self, level: Level, title: str, text: str) -> None:
         """Print a message that the job's page shows on top."""
@@ -169,7 +170,7 @@ class GitHub:
 
     def unreachable(self, address: str) -> str:
         """Explain why a host's address may not work in a container. Under act it does: the network is the job's."""
-        if self._act_state or self._environ.get("GITHUB_WORKSPACE") != _IN_CONTAINER:
+        if self._act or self._environ.get("GITHUB_WORKSPACE") != _IN_CONTAINER:
             return ""
         host = urlsplit(address).hostname or ""
         if host == "localhost" or host.startswith("127.") or host == "::1":
@@ -190,7 +191,7 @@ class GitHub:
         path = self._environ.get(variable)
         if not path:
             raise OSError(f"{variable} is not set")
-        _append(Path(path), f"{text}\n")
+        append(Path(path), f"{text}\n")
 
     def _refuse_lost_volumes(self) -> None:
         """Refuse ARC's no-volume mode: the step's pod is deleted with all its files (runner-container-hooks#302)."""
@@ -211,7 +212,7 @@ class GitHub:
 
     def _no_identity(self) -> NoIdentity:
         what = "There is no id token: the runner offers none to this job."
-        if self._act_state:
+        if self._act:
             return NoIdentity(
                 what,
                 why="act has no OIDC of its own.",
@@ -246,28 +247,6 @@ class GitHub:
             return bool(repo.get("full_name") != self._environ["GITHUB_REPOSITORY"])
         return False
 
-    def _take_from_act(self) -> list[str]:
-        """Take the last mint that no post-step has taken yet: post-steps run in the reverse order of the mints."""
-        untaken = self._untaken()
-        if not untaken or not self._act_state:
-            return []
-        mint = list(untaken)[-1]
-        _append(self._act_state, f"{mint}\n")
-        return untaken[mint]
-
-    def _untaken(self) -> dict[str, list[str]]:
-        untaken: dict[str, list[str]] = {}
-        if not self._act_state or not self._act_state.is_file():
-            return untaken
-        # Not `splitlines`: a value may hold what else Unicode takes for the end of a line.
-        for entry in self._act_state.read_text("utf-8", errors="replace").split("\n"):
-            mint, _, line = entry.partition(" ")
-            if line:
-                untaken.setdefault(mint, []).append(line)
-            elif mint:
-                untaken.pop(mint, None)
-        return untaken
-
 
 def _spelt(name: str) -> str:
     """Spell an input as the runner does: upper case, spaces become `_`, hyphens stay."""
@@ -278,25 +257,17 @@ def _plain(value: SecretStr | str) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _append(path: Path, text: str) -> None:
-    """Append in one write, on disk when this returns; a file that isn't there is made for its owner alone."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        data = text.encode()
-        if file.write(data) != len(data):
-            raise OSError(f"{path} took only a part of what was written")
-        os.fsync(descriptor)
-
-
-def _overwrite(path: Path, needles: list[bytes]) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "r+b") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or os.fstat(descriptor).st_size > _LARGEST_LEFT:
-            return
-        old = file.read()
-        new = old
-        for needle in needles:
-            new = new.replace(needle, b"*" * len(needle))
-        if new != old:
-            file.seek(0)
-            file.write(new)
+def _no_id_token(failure: Failure) -> Error:
+    said = shown(failure.said) if isinstance(failure, Refusal) else ""
+    what = f"GitHub gave no id token: {shown(failure.reason)}" + (f" ({said})" if said else "")
+    if isinstance(failure, Refusal) and failure.status in {401, 403}:
+        return NoIdentity(
+            what,
+            why="Its token service refused the job's own request token, which ends with the job.",
+            fix="Run the job again. In a job of several hours, use the action shortly before the token is needed.",
+        )
+    return Temporary(
+        what,
+        why="Its token service could not be reached, or is in trouble.",
+        fix="Run the job again; if it lasts, look at the runner's way out and at www.githubstatus.com.",
+    )

@@ -46,8 +46,5 @@ class VaultAuth(Protocol):
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
 
-    # the inputs that are secret, for masking
-    def secrets(self) -> list[SecretStr]: ...  # noqa: D102
-
     # make the login request; raises NoIdentity where the job can't prove who it is
     def login_request(self, circumstances: Circumstances) -> LoginRequest: ...  # noqa: D102

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
 from nomad_token.clients.http import Connections
+from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import Error, InputError, NoIdentity, Temporary
 from nomad_token.order import all_declared
@@ -69,6 +70,10 @@ class Job:
     def lines(self) -> list[str]:
         """The log, as the runner splits it into lines (`StreamReader.ReadLine`)."""
         return self.out.getvalue().replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]
+
+    def id_token(self, audience: str) -> SecretStr:
+        """Ask for an id token, for 30 s."""
+        return self.platform.id_token(audience, Deadline(self.clock, 30))
 
     def read(self, name: str) -> dict[str, str]:
         """Read one of the files as the runner does."""
@@ -180,7 +185,7 @@ class TestFiles:
             platform.keep("0badcafe", line)
         after = Job(job.folder, **{f"STATE_{name}": value for name, value in job.read("GITHUB_STATE").items()})
 
-        assert after.platform.kept() == lines
+        assert after.platform.take_kept() == [lines]
 
     def test_state_survives_a_torn_end(self, job: Job) -> None:
         """Each entry is one of its own, and whole when `keep` returns."""
@@ -192,7 +197,7 @@ class TestFiles:
         """State of another action is not read."""
         job.environ |= {"STATE_post": "true", "STATE_nomad": "x"}
 
-        assert job.platform.kept() == []
+        assert job.platform.take_kept() == []
 
     @pytest.mark.parametrize("value", HOSTILE)
     def test_hostile_values_are_values(self, job: Job, value: str) -> None:
@@ -385,7 +390,7 @@ class TestIdToken:
         """The runner is asked for an id token with the audience, and keeps what stands in its address."""
         job = Job(tmp_path, **OIDC)
         job.answers.append(httpx.Response(200, json={"value": jwt(aud="https://vault.test:8200")}))
-        token = job.platform.id_token("https://vault.test:8200")
+        token = job.id_token("https://vault.test:8200")
 
         assert token.get_secret_value() == jwt(aud="https://vault.test:8200")
         (request,) = job.requests
@@ -403,7 +408,7 @@ class TestIdToken:
             httpx.Response(200, json={"value": jwt(aud="x")}),
         ]
 
-        assert job.platform.id_token("x").get_secret_value() == jwt(aud="x")
+        assert job.id_token("x").get_secret_value() == jwt(aud="x")
 
     def test_github_is_down(self, tmp_path: Path) -> None:
         """A GitHub that gives none is temporary, and waited for 30 s at most."""
@@ -411,7 +416,7 @@ class TestIdToken:
         job.answers += [httpx.Response(503)] * 100
 
         with pytest.raises(Temporary, match="GitHub gave no id token"):
-            job.platform.id_token("x")
+            job.id_token("x")
         assert sum(job.clock.slept) <= 30
 
     def test_github_refuses(self, tmp_path: Path) -> None:
@@ -420,7 +425,7 @@ class TestIdToken:
         job.answers.append(httpx.Response(403, text="IdToken permission is missing\n::error::x"))
 
         with pytest.raises(NoIdentity) as refused:
-            job.platform.id_token("x")
+            job.id_token("x")
 
         assert "IdToken permission is missing" in refused.value.text
         assert "\n::" not in refused.value.text
@@ -495,7 +500,7 @@ class TestIdToken:
 def no_identity(job: Job) -> str:
     """Ask for an id token that isn't to be had."""
     with pytest.raises(NoIdentity) as refused:
-        job.platform.id_token("x")
+        job.id_token("x")
     error: Error = refused.value
     assert error.what
     assert error.why
@@ -524,19 +529,19 @@ class TestAct:
         first.keep("aaaa", "a2")
         second.keep("bbbb", "b1")
 
-        assert act.platform.kept() == ["b1"]
-        assert act.platform.kept() == ["a1", "a2"]
-        assert act.platform.kept() == []
+        assert act.platform.take_kept() == [["b1"]]
+        assert act.platform.take_kept() == [["a1", "a2"]]
+        assert act.platform.take_kept() == []
 
     def test_mint_between_two_post_steps(self, act: Job) -> None:
         """A mint that comes later, in a composite's post, is taken first."""
         act.platform.keep("aaaa", "a1")
         act.platform.keep("bbbb", "b1")
-        assert act.platform.kept() == ["b1"]
+        assert act.platform.take_kept() == [["b1"]]
         act.platform.keep("cccc", "c1")
 
-        assert act.platform.kept() == ["c1"]
-        assert act.platform.kept() == ["a1"]
+        assert act.platform.take_kept() == [["c1"]]
+        assert act.platform.take_kept() == [["a1"]]
 
     def test_file_is_the_owners_alone(self, act: Job) -> None:
         """The file is readable by its owner alone, from its first byte on, and holds the lines in order."""
@@ -556,11 +561,11 @@ class TestAct:
         act.platform.keep("aaaa", "a1")
         act.platform.keep("bbbb", "b1")
         last = act.platform
-        last.kept()
+        last.take_kept()
         last.scrub([])
         assert file.exists()
         first = act.platform
-        first.kept()
+        first.take_kept()
         first.scrub([])
 
         assert not file.exists()
@@ -570,14 +575,14 @@ class TestAct:
         act.platform.keep("aaaa", "a1")
         act.environ["STATE_nomad_token_bbbb_000"] = "b1"
 
-        assert act.platform.kept() == ["b1"]
+        assert act.platform.take_kept() == [["b1"]]
 
     def test_strange_letters_split_no_line(self, act: Job) -> None:
         """A line is what ends in a line feed, whatever other separators it holds."""
         line = "a\u2028b\u0085c\x0cd"
         act.platform.keep("aaaa", line)
 
-        assert act.platform.kept() == [line]
+        assert act.platform.take_kept() == [[line]]
 
     def test_torn_file(self, act: Job) -> None:
         """A file that is torn, or holds broken letters, gives what can be read."""
@@ -585,7 +590,7 @@ class TestAct:
         with (act.folder / "nomad-token.state").open("ab") as file:
             file.write(b"aaaa {\xff")
 
-        assert act.platform.kept()[0] == "a1"
+        assert act.platform.take_kept()[0][0] == "a1"
 
     def test_no_file_elsewhere(self, job: Job) -> None:
         """Outside of act nothing is written beside the runner's files."""
@@ -595,7 +600,7 @@ class TestAct:
         job.platform.scrub([])
 
         assert set(job.folder.iterdir()) == before
-        assert job.platform.kept() == []
+        assert job.platform.take_kept() == []
 
 
 class TestScrub:
