@@ -16,3 +16,14 @@ def without_identity(folder: Path, **environ: str) -> Step:
     """Make a step of a job without one; only what measures coverage is taken from the environment here."""
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
     return Step(folder, coverage | environ)
+
+
+def quick_start(lab: Lab, **more: str) -> dict[str, str]:
+    """Return the inputs of the README's quick start, and *more* (with `_` for `-`)."""
+    plain = {
+        "vault-addr": lab.vault.addr,
+        "nomad-addr": lab.nomad.addr,
+        "role": "deployer",
+        "vault-auth-role": "deploy-app",
+    }
+    return plain | {name.replace("_", "-"): value for name, value in more.items()}

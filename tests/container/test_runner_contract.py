@@ -9,6 +9,7 @@ import pytest
 
 from container.leaks import secrets_in
 from container.runner import Job, Use
+from jobs import quick_start
 from nomad_token_lab import Fault, Lab, Silence
 
 PROMISED = {"NOMAD_TOKEN", "NOMAD_ADDR"}
@@ -18,16 +19,6 @@ PROMISED = {"NOMAD_TOKEN", "NOMAD_ADDR"}
 def job(tmp_path: Path, image: str, lab: Lab) -> Job:
     """Make a job that may ask for an id token."""
     return Job(tmp_path, image, lab.github.environ())
-
-
-def inputs(lab: Lab) -> dict[str, str]:
-    """Return the inputs of the README's quick start."""
-    return {
-        "vault-addr": lab.vault.addr,
-        "nomad-addr": lab.nomad.addr,
-        "role": "deployer",
-        "vault-auth-role": "deploy-app",
-    }
 
 
 def nothing_lives(lab: Lab) -> bool:
@@ -52,10 +43,10 @@ def left(job: Job, secrets: list[str]) -> list[str]:
 def test_plain(job: Job, lab: Lab) -> None:
     """From `with:` to a dead token; the log shows no secret, and the runner's files hold none once it is revoked."""
     use = Use(job)
-    main = use.main(inputs(lab))
+    main = use.main(quick_start(lab))
     before = deploy(job.environ)
     kept = left(job, main.secrets)
-    post = use.post(inputs(lab))
+    post = use.post(quick_start(lab))
 
     assert (main.code, post.code) == (0, 0), job.log
     assert set(main.variables) == PROMISED
@@ -71,7 +62,7 @@ def test_plain(job: Job, lab: Lab) -> None:
 def test_post_with_the_inputs_of_somebody_else(job: Job, lab: Lab) -> None:
     """A composite in a composite hands the post-step the outer one's inputs (runner#2030): none of them is believed."""
     use = Use(job)
-    main = use.main(inputs(lab))
+    main = use.main(quick_start(lab))
     nowhere = "http://127.0.0.1:1"
     others = {"vault-addr": nowhere, "nomad-addr": nowhere, "role": "other", "revoke": "false"}
     post = use.post(others)
@@ -85,11 +76,11 @@ def test_post_with_the_inputs_of_somebody_else(job: Job, lab: Lab) -> None:
 def test_twice_in_one_job(job: Job, lab: Lab) -> None:
     """Post-steps run in the reverse order, and each revokes the token of its own main step."""
     first, second = Use(job), Use(job)
-    one = first.main(inputs(lab))
-    two = second.main(inputs(lab) | {"env-name": "SECOND_TOKEN"})
-    after_two = second.post(inputs(lab))
+    one = first.main(quick_start(lab))
+    two = second.main(quick_start(lab) | {"env-name": "SECOND_TOKEN"})
+    after_two = second.post(quick_start(lab))
     alive = [token.accessor for token in lab.nomad.live_tokens()]
-    after_one = first.post(inputs(lab))
+    after_one = first.post(quick_start(lab))
 
     assert alive == [one.outputs["accessor-id"]]
     assert two.outputs["accessor-id"] in after_two.log
@@ -101,7 +92,7 @@ def test_twice_in_one_job(job: Job, lab: Lab) -> None:
 def test_missing_state(job: Job, lab: Lab) -> None:
     """A post-step that is handed no state touches nothing, says so, and does not fail the job."""
     use = Use(job)
-    post = use.post(inputs(lab))
+    post = use.post(quick_start(lab))
 
     assert (post.code, post.log) == (0, "Nothing to revoke: nothing was saved.")
     assert lab.requests == []
@@ -111,8 +102,8 @@ def test_no_permission(tmp_path: Path, image: str, lab: Lab) -> None:
     """A job without `id-token: write` is told so before any request, and there is nothing to revoke."""
     job = Job(tmp_path, image, {})
     use = Use(job)
-    main = use.main(inputs(lab))
-    post = use.post(inputs(lab))
+    main = use.main(quick_start(lab))
+    post = use.post(quick_start(lab))
 
     assert (main.code, post.code) == (3, 0)
     assert "id-token: write" in main.log
@@ -121,11 +112,11 @@ def test_no_permission(tmp_path: Path, image: str, lab: Lab) -> None:
 
 def test_arguments_are_not_ours(job: Job, lab: Lab) -> None:
     """`with: args:` lands on both command lines: the main step refuses the input, the post-step does its work."""
-    refused = Use(job).main(inputs(lab) | {"args": "--help"})
+    refused = Use(job).main(quick_start(lab) | {"args": "--help"})
     asked = list(lab.requests)
     use = Use(job)
-    use.main(inputs(lab))
-    post = use.post(inputs(lab) | {"args": "--help"})
+    use.main(quick_start(lab))
+    post = use.post(quick_start(lab) | {"args": "--help"})
 
     assert (refused.code, asked) == (2, [])
     assert "Nomad refuses it" in post.log
@@ -136,7 +127,7 @@ def test_arguments_are_not_ours(job: Job, lab: Lab) -> None:
 def test_cancelled(job: Job, lab: Lab, number: signal.Signals, code: int) -> None:
     """A signal to the docker client reaches the program, which is PID 1: it undoes what it made and is gone in time."""
     lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Silence(30), times=1))
-    started = job.start("/opt/nomad-token/bin/nomad-token-mint", inputs(lab), {})
+    started = job.start("/opt/nomad-token/bin/nomad-token-mint", quick_start(lab), {})
     end = time.monotonic() + 30
     while not any(record.path == "/v1/acl/token/self" for record in lab.requests):
         assert time.monotonic() < end, "Nomad was never asked"

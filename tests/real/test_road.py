@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import servers
-from jobs import on
+from jobs import on, quick_start
 from nomad_token_lab import Lab, Trust, trust
 from nomad_token_lab.runner import Step
 from refusals import REFUSALS, Refusal
@@ -66,13 +66,8 @@ def step(lab: RealVault, tmp_path: Path) -> Step:
 
 
 def inputs(lab: RealVault) -> dict[str, str]:
-    """Return what the README's quick start says."""
-    return {
-        "vault-addr": lab.real.addr,
-        "nomad-addr": lab.nomad.addr,
-        "role": "deployer",
-        "vault-auth-role": "deploy-app",
-    }
+    """Return what the README's quick start says, for the real Vault."""
+    return quick_start(lab, vault_addr=lab.real.addr)
 
 
 def leases(lab: RealVault) -> list[str]:

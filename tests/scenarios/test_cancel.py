@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobs import quick_start
 from nomad_token_lab import Delay, Fault, Lab, Silence
 from nomad_token_lab.runner import MINT, Ran, Step
 
@@ -39,7 +40,7 @@ def stopped(step: Step, process: "subprocess.Popen[str]", seconds: float) -> Ran
 def test_cancelled_while_nomad_is_asked(lab: Lab, step: Step, signum: int, code: int) -> None:
     """A token that is there already is undone in place, before the program ends."""
     lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Silence(30)))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(asked(lab, "/v1/acl/token/self"))
     os.kill(process.pid, signum)
     main = stopped(step, process, 9)
@@ -56,7 +57,7 @@ def test_an_answer_under_way_is_awaited(lab: Lab, step: Step, path: str) -> None
     """A request that Vault is at is awaited for a while, so that what it makes can be undone."""
     method = "GET" if "creds" in path else "POST"
     lab.faults.append(Fault("vault", method, path, Delay(1)))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(asked(lab, path.strip("/$")))
     os.kill(process.pid, signal.SIGTERM)
     main = stopped(step, process, 9)
@@ -71,7 +72,7 @@ def test_an_answer_under_way_is_awaited(lab: Lab, step: Step, path: str) -> None
 def test_an_answer_that_is_none_is_undone(lab: Lab, step: Step) -> None:
     """Where the awaited answer tells nothing, the login is revoked at once: nobody is at it any more."""
     lab.faults.append(Fault("nomad", "PUT", "/v1/acl/token$", Silence(1)))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(asked(lab, "/creds/"))
     os.kill(process.pid, signal.SIGTERM)
     main = stopped(step, process, 9)
@@ -84,7 +85,7 @@ def test_an_answer_that_is_none_is_undone(lab: Lab, step: Step) -> None:
 def test_silence_ends_in_time(lab: Lab, step: Step) -> None:
     """A creds read that nobody answers does not keep the program: it is gone within 9 s, and the post-step goes on."""
     lab.faults.append(Fault("vault", "GET", "/creds/", Silence(60), when="after"))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(lambda: bool(lab.nomad.live_tokens()))
     began = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
@@ -104,7 +105,7 @@ def test_silence_ends_in_time(lab: Lab, step: Step) -> None:
 def test_killed_after_the_mint(lab: Lab, step: Step) -> None:
     """After SIGKILL the post-step does it all, from what was saved by then."""
     lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Silence(30)))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(asked(lab, "/v1/acl/token/self"))
     process.kill()
     main = stopped(step, process, 5)
@@ -119,7 +120,7 @@ def test_killed_after_the_mint(lab: Lab, step: Step) -> None:
 def test_killed_while_creds_are_read(lab: Lab, step: Step) -> None:
     """After SIGKILL in the middle of a read, the login's end takes the token along; the post-step says what may be."""
     lab.faults.append(Fault("vault", "GET", "/creds/", Silence(30), when="after"))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(lambda: bool(lab.nomad.live_tokens()))
     process.kill()
     stopped(step, process, 5)
@@ -132,7 +133,7 @@ def test_killed_while_creds_are_read(lab: Lab, step: Step) -> None:
 def test_killed_while_logging_in(lab: Lab, step: Step) -> None:
     """After SIGKILL in the middle of a login nothing can be revoked, and the post-step names what may live."""
     lab.faults.append(Fault("vault", "POST", "/login$", Silence(30), when="after"))
-    process = step.start(MINT, inputs(lab))
+    process = step.start(MINT, quick_start(lab))
     wait_for(lambda: bool(lab.vault.live_tokens()))
     process.kill()
     stopped(step, process, 5)
@@ -141,13 +142,3 @@ def test_killed_while_logging_in(lab: Lab, step: Step) -> None:
     assert post.code == 0
     assert "a Vault token that nobody holds may live" in post.log
     assert not lab.nomad.live_tokens()
-
-
-def inputs(lab: Lab) -> dict[str, str]:
-    """Return what the README's quick start says."""
-    return {
-        "vault-addr": lab.vault.addr,
-        "nomad-addr": lab.nomad.addr,
-        "role": "deployer",
-        "vault-auth-role": "deploy-app",
-    }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from jobs import on
+from jobs import on, quick_start
 from nomad_token_lab import Lab
 from refusals import REFUSALS, Refusal
 from transcript import Page
@@ -18,13 +18,7 @@ def test_refusal(refusal: Refusal, tmp_path: Path, page: SnapshotAssertion) -> N
         refusal.arrange(lab)
         lab.mark()
         step = on(lab, tmp_path)
-        given = {
-            "vault-addr": lab.vault.addr,
-            "nomad-addr": lab.nomad.addr,
-            "role": "deployer",
-            "vault-auth-role": "deploy-app",
-        }
-        main = step.main(given | refusal.inputs)
+        main = step.main(quick_start(lab) | refusal.inputs)
         lab.vault.sealed = False
         post = step.post()
         lab.settle()

@@ -7,21 +7,10 @@ import httpx
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from jobs import on
+from jobs import on, quick_start
 from nomad_token_lab import CLOSE, Answer, Dialect, Fault, Lab, Profile
 from nomad_token_lab.runner import Step
 from transcript import Page
-
-
-def inputs(lab: Lab, **more: str) -> dict[str, str]:
-    """Return what the README's quick start says, and *more* (with `_` for `-`)."""
-    plain = {
-        "vault-addr": lab.vault.addr,
-        "nomad-addr": lab.nomad.addr,
-        "role": "deployer",
-        "vault-auth-role": "deploy-app",
-    }
-    return plain | {name.replace("_", "-"): value for name, value in more.items()}
 
 
 def nothing_lives(lab: Lab) -> bool:
@@ -43,7 +32,7 @@ def operator(lab: Lab, path: str, **body: object) -> None:
 
 def test_plain_road(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """A mint hands on a token that Nomad accepts, and the post-step proves that it is dead."""
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     before = accepted(lab, main.variables["NOMAD_TOKEN"])
     post = step.post()
 
@@ -56,7 +45,7 @@ def test_plain_road(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
 
 def test_a_deploy_is_a_deploy(lab: Lab, step: Step) -> None:
     """The token that is handed on runs a job, and after the post-step it no longer does."""
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     job = {"Job": {"ID": "hello", "Name": "hello", "Type": "batch", "Datacenters": ["*"], "TaskGroups": []}}
     headers = {"X-Nomad-Token": main.variables["NOMAD_TOKEN"]}
     address = main.variables["NOMAD_ADDR"]
@@ -70,7 +59,7 @@ def test_a_deploy_is_a_deploy(lab: Lab, step: Step) -> None:
 
 def test_without_nomad_addr(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """Without Nomad's address the token is handed on unproven, and what nobody was asked is left empty."""
-    given = inputs(lab)
+    given = quick_start(lab)
     del given["nomad-addr"]
     main = step.main(given)
     post = step.post()
@@ -85,7 +74,7 @@ def test_without_the_lease_rule(lab: Lab, step: Step, page: SnapshotAssertion) -
     """Where no policy allows the lease's revoke it isn't tried: the login's end takes the lease along."""
     operator(lab, "sys/policies/acl/nomad-deployer", policy='path "nomad/creds/deployer" { capabilities = ["read"] }')
     lab.mark()
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     post = step.post()
 
     assert not [record for record in lab.requests if record.path == "/v1/sys/leases/revoke"]
@@ -99,7 +88,7 @@ def test_few_uses(lab: Lab, step: Step) -> None:
         role = vault.get("/v1/auth/jwt/role/deploy-app").json()["data"]
     operator(lab, "auth/jwt/role/deploy-app", **(role | {"token_num_uses": 2}))
     lab.mark()
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     post = step.post()
 
     assert (main.code, post.code) == (0, 0)
@@ -115,7 +104,7 @@ def test_management_token_is_not_exported_unasked(lab: Lab, step: Step, page: Sn
     """A role of type management mints a token that stays out of the environment, with a warning that says why."""
     operator(lab, "nomad/role/deployer", type="management", policies="")
     lab.mark()
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     step.post()
 
     assert main.code == 0
@@ -129,7 +118,7 @@ def test_management_token_is_exported_when_asked(lab: Lab, step: Step) -> None:
     """`export-env: true` exports a management token."""
     operator(lab, "nomad/role/deployer", type="management", policies="")
     lab.mark()
-    main = step.main(inputs(lab, export_env="true"))
+    main = step.main(quick_start(lab, export_env="true"))
     step.post()
 
     assert main.variables["NOMAD_TOKEN"] == main.outputs["token"]
@@ -138,7 +127,7 @@ def test_management_token_is_exported_when_asked(lab: Lab, step: Step) -> None:
 
 def test_output_alone(lab: Lab, step: Step) -> None:
     """`export-env: false` leaves the token to the output, and `env-name` has no effect then."""
-    main = step.main(inputs(lab, export_env="false"))
+    main = step.main(quick_start(lab, export_env="false"))
     step.post()
 
     assert "NOMAD_TOKEN" not in main.variables
@@ -148,7 +137,7 @@ def test_output_alone(lab: Lab, step: Step) -> None:
 
 def test_variable_of_another_name(lab: Lab, step: Step) -> None:
     """`env-name` names the variable, and `export-output: false` leaves no secret in the outputs."""
-    main = step.main(inputs(lab, env_name="DEPLOY_TOKEN", export_output="false"))
+    main = step.main(quick_start(lab, env_name="DEPLOY_TOKEN", export_output="false"))
     step.post()
 
     assert main.variables["DEPLOY_TOKEN"]
@@ -158,7 +147,7 @@ def test_variable_of_another_name(lab: Lab, step: Step) -> None:
 
 def test_not_revoked_on_request(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """`revoke: false` saves no secret, and leaves the token to its lease."""
-    main = step.main(inputs(lab, revoke="false"))
+    main = step.main(quick_start(lab, revoke="false"))
     post = step.post()
 
     assert main.secrets == [main.outputs["token"]]
@@ -170,7 +159,7 @@ def test_failed_mint_is_undone_without_revoke_too(lab: Lab, step: Step) -> None:
     """`revoke: false` is about a token that was handed on: one that wasn't is undone."""
     lab.nomad.profile = Profile.FROM_1_10_1
     lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Answer(403, "Permission denied"), times=None))
-    main = step.main(inputs(lab, revoke="false", timeout="1s"))
+    main = step.main(quick_start(lab, revoke="false", timeout="1s"))
 
     assert main.code == 75
     assert nothing_lives(lab)
@@ -178,7 +167,7 @@ def test_failed_mint_is_undone_without_revoke_too(lab: Lab, step: Step) -> None:
 
 def test_post_twice(lab: Lab, step: Step) -> None:
     """A second post-step finds that all is gone, and that is success."""
-    step.main(inputs(lab))
+    step.main(quick_start(lab))
     step.post()
     second = step.post()
 
@@ -201,7 +190,7 @@ def test_post_after_the_end(lab: Lab, step: Step, page: SnapshotAssertion) -> No
         role = vault.get("/v1/auth/jwt/role/deploy-app").json()["data"]
     operator(lab, "auth/jwt/role/deploy-app", **(role | {"token_ttl": "1s"}))
     lab.mark()
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     time.sleep(1.2)
     lab.settle()
     post = step.post()
@@ -214,7 +203,7 @@ def test_post_after_the_end(lab: Lab, step: Step, page: SnapshotAssertion) -> No
 
 def test_post_with_inputs_of_somebody_else(lab: Lab, step: Step) -> None:
     """The runner may hand a post-step the inputs of an outer composite: none of them is read (runner#2030)."""
-    step.main(inputs(lab))
+    step.main(quick_start(lab))
     post = step.post(
         {
             "vault-addr": "http://127.0.0.1:1",
@@ -233,7 +222,7 @@ def test_post_with_inputs_of_somebody_else(lab: Lab, step: Step) -> None:
 
 def test_revoke_that_fails_is_a_warning(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """A Vault that can't revoke leaves a warning with the accessor, its end and the operator's line; the job stays."""
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     lab.faults.append(Fault("vault", "POST", "/v1/(sys|auth)/", Answer(400, {"errors": ["no"]}), times=None))
     post = step.post()
 
@@ -245,7 +234,7 @@ def test_revoke_that_fails_is_a_warning(lab: Lab, step: Step, page: SnapshotAsse
 
 def test_revoke_that_fails_fails_the_job_where_asked(lab: Lab, step: Step) -> None:
     """`on-revoke-failure: fail` ends with the code for a live token."""
-    step.main(inputs(lab, on_revoke_failure="fail"))
+    step.main(quick_start(lab, on_revoke_failure="fail"))
     lab.faults.append(Fault("vault", "POST", "/v1/(sys|auth)/", Answer(400, {"errors": ["no"]}), times=None))
     post = step.post()
 
@@ -255,7 +244,7 @@ def test_revoke_that_fails_fails_the_job_where_asked(lab: Lab, step: Step) -> No
 
 def test_nomad_down_for_vault_at_the_end(lab: Lab, step: Step) -> None:
     """A revoke that Vault accepts and can't carry out is seen at Nomad, not believed."""
-    main = step.main(inputs(lab, on_revoke_failure="fail"))
+    main = step.main(quick_start(lab, on_revoke_failure="fail"))
     operator(lab, "nomad/config/access", address="http://127.0.0.1:1")
     post = step.post()
 
@@ -266,7 +255,7 @@ def test_nomad_down_for_vault_at_the_end(lab: Lab, step: Step) -> None:
 def test_lost_creds_answer_is_undone_and_asked_again(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """An answer that is lost after Vault had committed is undone with its login, and a new login asks again."""
     lab.faults.append(Fault("vault", "GET", "/v1/nomad/creds/", CLOSE, when="after"))
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     post = step.post()
 
     assert main.code == 0
@@ -277,7 +266,7 @@ def test_lost_creds_answer_is_undone_and_asked_again(lab: Lab, step: Step, page:
 def test_lost_login_answer(lab: Lab, step: Step) -> None:
     """A login whose answer is lost is named, and another one goes on."""
     lab.faults.append(Fault("vault", "POST", "/v1/auth/jwt/login", CLOSE, when="after"))
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     step.post()
 
     assert main.code == 0
@@ -288,7 +277,7 @@ def test_lost_login_answer(lab: Lab, step: Step) -> None:
 
 def test_nomad_unreachable_from_the_job(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """A Nomad that can't be reached from here is a warning, and the token is handed on."""
-    main = step.main(inputs(lab, nomad_addr="http://127.0.0.1:1"))
+    main = step.main(quick_start(lab, nomad_addr="http://127.0.0.1:1"))
     post = step.post()
 
     assert (main.code, post.code) == (0, 0)
@@ -299,7 +288,7 @@ def test_nomad_unreachable_from_the_job(lab: Lab, step: Step, page: SnapshotAsse
 
 def test_nomad_unreachable_and_required(lab: Lab, step: Step) -> None:
     """`verify: required` fails then, and undoes what was made."""
-    main = step.main(inputs(lab, nomad_addr="http://127.0.0.1:1", verify="required"))
+    main = step.main(quick_start(lab, nomad_addr="http://127.0.0.1:1", verify="required"))
 
     assert main.code == 75
     assert "verify: off" in main.log
@@ -312,7 +301,7 @@ def test_every_nomad(tmp_path: Path, profile: Profile) -> None:
     """The token's life and death are read right from each version's `token/self` (api-contract 2.5)."""
     with Lab(trust=True, profile=profile) as lab:
         step = on(lab, tmp_path)
-        main = step.main(inputs(lab))
+        main = step.main(quick_start(lab))
         post = step.post()
 
         assert main.outputs["type"] == "client"
@@ -324,7 +313,7 @@ def test_openbao(tmp_path: Path) -> None:
     """OpenBao's dialect makes no difference to the road."""
     with Lab(trust=True, dialect=Dialect.OPENBAO) as lab:
         step = on(lab, tmp_path)
-        main = step.main(inputs(lab))
+        main = step.main(quick_start(lab))
         post = step.post()
         again = step.post()
 
@@ -358,7 +347,7 @@ def test_an_earlier_step_can_not_steer(lab: Lab, tmp_path: Path) -> None:
         HTTP_PROXY="http://127.0.0.1:1",
         ALL_PROXY="http://127.0.0.1:1",
     )
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     post = step.post()
 
     assert (main.code, post.code) == (0, 0)
@@ -367,7 +356,7 @@ def test_an_earlier_step_can_not_steer(lab: Lab, tmp_path: Path) -> None:
 
 def test_no_secret_is_printed(lab: Lab, step: Step) -> None:
     """Every secret is printed exactly once, as the mask that hides it; the post-step prints none."""
-    main = step.main(inputs(lab))
+    main = step.main(quick_start(lab))
     post = step.post()
 
     for secret in main.secrets:

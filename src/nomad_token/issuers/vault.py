@@ -14,7 +14,7 @@ from nomad_token.declared import Lookup
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
 from nomad_token.issuers.base import Means, Unclear
-from nomad_token.issuers.vault_refusals import explain_creds, explain_login
+from nomad_token.issuers.vault_refusals import EngineRole, explain_creds, explain_login
 from nomad_token.retry import Verdict, of_making, patiently
 from nomad_token.signals import ANSWER_WITHIN
 from nomad_token.state import Asked, HeldLease, HeldLogin
@@ -126,13 +126,15 @@ class VaultIssuer(InputGroup):
             login, held = _awaited(log_in, means)
         except Failure as failure:
             raise _judged(
-                failure, explain_login(failure, request, self, means.advice(failure.address)), means
+                failure, explain_login(failure, request, self.vault(), means.advice(failure.address)), means
             ) from None
         if means.custody.plan.revoke:
             _refuse_what_cannot_be_revoked(login, request.path)
         return held
 
     def _read_creds(self, vault: Vault, token: SecretStr, means: Means) -> tuple[Creds, HeldLease]:
+        engine = EngineRole(self.vault_mount, self.role)
+
         def read() -> tuple[Creds, HeldLease]:
             began = means.clock.now()
             creds = vault.creds(token, self.vault_mount, self.role)
@@ -149,7 +151,7 @@ class VaultIssuer(InputGroup):
         means.custody.asked(
             Asked(
                 what="creds",
-                path=f"{self.vault_mount}/creds/{self.role}",
+                path=engine.path,
                 named=f"vault-{self.role}-{self._auth_path.replace('/', '-')}-",
                 at=means.clock.now(),
             )
@@ -157,7 +159,9 @@ class VaultIssuer(InputGroup):
         try:
             return _awaited(read, means)
         except Failure as failure:
-            raise _judged(failure, explain_creds(failure, self, means.advice(failure.address)), means) from None
+            raise _judged(
+                failure, explain_creds(failure, self.vault(), engine, means.advice(failure.address)), means
+            ) from None
 
     @property
     def _auth_path(self) -> str:

@@ -2,25 +2,35 @@
 
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from nomad_token.clients.http import Failure, NotSent, Refusal
-from nomad_token.clients.vault import nomad_refused, policy_denies
+from nomad_token.clients.vault import VaultPlace, nomad_refused, policy_denies
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import LoginRequest
 
-if TYPE_CHECKING:
-    from nomad_token.issuers.vault import VaultIssuer
+
+@dataclass(frozen=True, slots=True)
+class EngineRole:
+    """What is read: a role of the Nomad engine."""
+
+    mount: str
+    role: str
+
+    @property
+    def path(self) -> str:
+        """Where its credentials are."""
+        return f"{self.mount}/creds/{self.role}"
 
 
-def explain_login(failure: Failure, request: LoginRequest, issuer: "VaultIssuer", advice: str) -> Error:
+def explain_login(failure: Failure, request: LoginRequest, place: VaultPlace, advice: str) -> Error:
     """Turn a failed login into an error; *advice* is the platform's on an address that can't be reached."""
     if not isinstance(failure, Refusal):
         return _no_answer(failure, "vault-addr", advice)
     if failure.status == 404 and "namespace not found" in failure.said:
-        given_as = "vault-auth-namespace" if issuer.vault_auth_namespace else "vault-namespace"
-        return _unknown_namespace(failure, given_as, issuer.vault().auth_namespace)
+        given_as = "vault-namespace" if place.auth_namespace == place.namespace else "vault-auth-namespace"
+        return _unknown_namespace(failure, given_as, place.auth_namespace)
     known = request.explain(failure) or _of_any_request(failure)
     if known:
         return known
@@ -39,31 +49,30 @@ def explain_login(failure: Failure, request: LoginRequest, issuer: "VaultIssuer"
     return _unexpected(failure, f"to the login at `{request.path}`")
 
 
-def explain_creds(failure: Failure, issuer: "VaultIssuer", advice: str) -> Error:
+def explain_creds(failure: Failure, place: VaultPlace, engine: EngineRole, advice: str) -> Error:
     """Turn a failed creds read into an error."""
     if not isinstance(failure, Refusal):
         return _no_answer(failure, "vault-addr", advice)
-    path = f"{issuer.vault_mount}/creds/{issuer.role}"
     nomad = nomad_refused(failure)
     if nomad is not None:
-        return _nomad_refused_vault(*nomad, mount=issuer.vault_mount)
+        return _nomad_refused_vault(*nomad, mount=engine.mount)
     if failure.status == 404 and "namespace not found" in failure.said:
-        return _unknown_namespace(failure, "vault-namespace", issuer.vault_namespace)
-    return _of_creds(failure, issuer, path) or _of_any_request(failure) or _unexpected(failure, f"to `{path}`")
+        return _unknown_namespace(failure, "vault-namespace", place.namespace)
+    return _of_creds(failure, engine) or _of_any_request(failure) or _unexpected(failure, f"to `{engine.path}`")
 
 
-def _of_creds(refusal: Refusal, issuer: "VaultIssuer", path: str) -> Error | None:
-    said = refusal.said
-    what = f"Vault refused `{path}`: {shown(said)}"
-    access = f"{issuer.vault_mount}/config/access"
+def _of_creds(refusal: Refusal, engine: EngineRole) -> Error | None:
+    said, mount = refusal.said, engine.mount
+    what = f"Vault refused `{engine.path}`: {shown(said)}"
+    access = f"{mount}/config/access"
     if refusal.status == 400 and "not found" in said:
         return NotFound(
             what,
             why="The Nomad engine has no such role. A role that was written to "
-            f"`{issuer.vault_mount}/roles/…` went nowhere: the engine knows `{issuer.vault_mount}/role/…` alone. "
+            f"`{mount}/roles/…` went nowhere: the engine knows `{mount}/role/…` alone. "
             "And vault-action's `role` is called `vault-auth-role` here.",
-            fix=f"vault list {issuer.vault_mount}/role shows the roles; one is made with: "
-            f"vault write {issuer.vault_mount}/role/{pasted(issuer.role)} policies=POLICY",
+            fix=f"vault list {mount}/role shows the roles; one is made with: "
+            f"vault write {mount}/role/{pasted(engine.role)} policies=POLICY",
         )
     if refusal.status == 400 and "one use left" in said:
         return Refused(
@@ -73,11 +82,11 @@ def _of_creds(refusal: Refusal, issuer: "VaultIssuer", path: str) -> Error | Non
         )
     if refusal.status == 403 and policy_denies(refusal):
         return Refused(
-            f"Vault refused `{path}` by policy: {shown(said)}",
-            why=f"The login worked, and its policies don't allow the read. Where the mount `{issuer.vault_mount}` does "
+            f"Vault refused `{engine.path}` by policy: {shown(said)}",
+            why=f"The login worked, and its policies don't allow the read. Where the mount `{mount}` does "
             "not exist, Vault says the same.",
             fix="Add to a policy of the login's role:\n"
-            f'  path "{path}" {{ capabilities = ["read"] }}\n'
+            f'  path "{engine.path}" {{ capabilities = ["read"] }}\n'
             "and compare `vault-mount` and `vault-namespace` with: vault secrets list",
         )
     if refusal.status == 403:
@@ -89,7 +98,7 @@ def _of_creds(refusal: Refusal, issuer: "VaultIssuer", path: str) -> Error | Non
     if refusal.status == 404:
         return NotFound(
             what,
-            why=f"No secrets engine is mounted at `{issuer.vault_mount}`, or it is not the Nomad engine.",
+            why=f"No secrets engine is mounted at `{mount}`, or it is not the Nomad engine.",
             fix="Compare `vault-mount` with: vault secrets list",
         )
     if "dial tcp" in said or "no such host" in said:

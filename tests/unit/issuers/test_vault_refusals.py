@@ -6,20 +6,17 @@ import ssl
 
 import pytest
 
-from fakes import DENIED, GONE, GONE_ANEW, VAULT, World, vault_error
+from fakes import DENIED, GONE, GONE_ANEW, VAULT, vault_error
 from nomad_token.clients.http import Answer, Failure, Lost, NotSent, Refusal
+from nomad_token.clients.vault import VaultPlace
 from nomad_token.errors import Error, NotFound, Refused, Temporary
-from nomad_token.issuers.vault import VaultIssuer
-from nomad_token.issuers.vault_refusals import explain_creds, explain_login
+from nomad_token.issuers.vault_refusals import EngineRole, explain_creds, explain_login
 from nomad_token.vault_auth.base import LoginRequest
 
 ADVICE = "Some advice of the platform's."
 REQUEST = LoginRequest("auth/ci/login", {}, lambda _: None)
-
-
-def issuer(**inputs: str) -> VaultIssuer:
-    """Read the issuer's inputs."""
-    return VaultIssuer.read(World(None, **inputs).platform.lookup)
+PLACE = VaultPlace(address=VAULT)
+ENGINE = EngineRole("nomad", "deployer")
 
 
 def refusal(status: int, *said: str) -> Refusal:
@@ -88,7 +85,7 @@ CREDS: list[tuple[Failure, type[Error], list[str]]] = [
 @pytest.mark.parametrize(("failure", "kind", "parts"), CREDS, ids=lambda value: str(getattr(value, "said", ""))[:60])
 def test_creds(failure: Failure, kind: type[Error], parts: list[str]) -> None:
     """Each refusal of a creds read is told with its cause and its fix (api-contract 1.5)."""
-    error = complete(explain_creds(failure, issuer(), ADVICE))
+    error = complete(explain_creds(failure, PLACE, ENGINE, ADVICE))
 
     assert type(error) is kind
     assert error.why
@@ -126,7 +123,7 @@ BOTH: list[tuple[Failure, type[Error], list[str]]] = [
 @pytest.mark.parametrize(("failure", "kind", "parts"), LOGIN + BOTH, ids=lambda value: str(value)[:70])
 def test_login(failure: Failure, kind: type[Error], parts: list[str]) -> None:
     """Each failure of a login that is not its method's own is told with its cause and its fix."""
-    error = complete(explain_login(failure, REQUEST, issuer(), ADVICE))
+    error = complete(explain_login(failure, REQUEST, PLACE, ADVICE))
 
     assert type(error) is kind
     for part in parts:
@@ -136,7 +133,7 @@ def test_login(failure: Failure, kind: type[Error], parts: list[str]) -> None:
 @pytest.mark.parametrize(("failure", "kind", "parts"), BOTH, ids=lambda value: str(value)[:70])
 def test_what_any_request_can_meet(failure: Failure, kind: type[Error], parts: list[str]) -> None:
     """What any request can meet is told alike for a creds read."""
-    error = complete(explain_creds(failure, issuer(), ADVICE))
+    error = complete(explain_creds(failure, PLACE, ENGINE, ADVICE))
 
     assert type(error) is kind
     for part in parts:
@@ -147,12 +144,12 @@ def test_methods_own_words_come_first() -> None:
     """What the auth method knows of a refusal is said."""
     own = Refused("own words", fix="x")
 
-    assert explain_login(refusal(403, GONE), LoginRequest("p", {}, lambda _: own), issuer(), "") is own
+    assert explain_login(refusal(403, GONE), LoginRequest("p", {}, lambda _: own), PLACE, "") is own
 
 
 def test_second_factor_is_not_a_proxys() -> None:
     """A second factor is what it is: no proxy is blamed, and what to do is said."""
-    error = explain_login(refusal(200, "the login asks for a second factor (mfa_requirement)"), REQUEST, issuer(), "")
+    error = explain_login(refusal(200, "the login asks for a second factor (mfa_requirement)"), REQUEST, PLACE, "")
 
     assert "proxy" not in error.text
     assert "MFA" in error.text or "second factor" in error.why + error.fix
@@ -161,9 +158,9 @@ def test_second_factor_is_not_a_proxys() -> None:
 @pytest.mark.parametrize("login", [True, False])
 def test_unknown_namespace(login: bool) -> None:  # noqa: FBT001
     """A namespace that Vault does not know is named, the one that the request went to."""
-    here = issuer(vault_namespace="engine", vault_auth_namespace="people")
+    here = VaultPlace(address=VAULT, namespace="engine", auth_namespace="people")
     failure = refusal(404, "namespace not found")
-    error = explain_login(failure, REQUEST, here, "") if login else explain_creds(failure, here, "")
+    error = explain_login(failure, REQUEST, here, "") if login else explain_creds(failure, here, ENGINE, "")
 
     assert isinstance(error, NotFound)
     assert f"`{'people' if login else 'engine'}`" in error.text
@@ -173,8 +170,7 @@ def test_unknown_namespace(login: bool) -> None:  # noqa: FBT001
 
 def test_mount_is_the_one_that_was_given() -> None:
     """Commands to paste name the mount and the role of the job."""
-    here = issuer(vault_mount="team/nomad", role="app")
-    error = explain_creds(refusal(403, DENIED), here, "")
+    error = explain_creds(refusal(403, DENIED), PLACE, EngineRole("team/nomad", "app"), "")
 
     assert 'path "team/nomad/creds/app" { capabilities = ["read"] }' in error.fix
 
@@ -195,6 +191,6 @@ def test_mount_is_the_one_that_was_given() -> None:
 )
 def test_servers_text_is_harmless(failure: Failure) -> None:
     """What a server says can't begin a line, or command the runner."""
-    for error in (explain_creds(failure, issuer(), ""), explain_login(failure, REQUEST, issuer(), "")):
+    for error in (explain_creds(failure, PLACE, ENGINE, ""), explain_login(failure, REQUEST, PLACE, "")):
         assert "\n::" not in error.text
         assert "##[" not in error.text
