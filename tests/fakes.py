@@ -319,6 +319,7 @@ class RecordingPlatform:
         """Without it, an id token for whatever audience is asked for."""
         self.exported: Export | None = None
         self.scrubbed: list[str] = []
+        self.why_withheld = ""
         self.fails_to: dict[str, Exception] = {}
         """What a method raises, by its name; for `keep`, `keep login` and the like too, by the kind of fact."""
 
@@ -343,6 +344,10 @@ class RecordingPlatform:
         if self.id_token_value == "":
             raise NoIdentity("There is no id token.")
         return SecretStr(self.id_token_value or jwt(aud=audience))
+
+    def withheld(self) -> str:
+        """Say why this job has no secrets."""
+        return self.why_withheld
 
     def mask(self, secret: SecretStr) -> None:
         """Remember what is masked."""

@@ -1,9 +1,10 @@
 """Inputs that can't stand together, as data: the check and the tests are made from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import InputError
 
 Values = Mapping[str, str]
@@ -35,6 +36,20 @@ CONFLICTS: Final = (
         "`verify: required` needs `nomad-addr`: Nomad is asked there.",
     ),
 )
+
+
+def check_kind(chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]], lookup: Lookup) -> None:
+    """Raise `InputError` for an input that was given and only another kind reads than the one that *chooser* chose."""
+    own = {one.name for one in kinds[chosen]}
+    others = {one.name: one for kind in kinds.values() for one in kind if one.name not in own}
+    given = [one for one in others.values() if lookup(one) is not None]
+    if given:
+        raise InputError("\n".join(_of_another(one, chooser, chosen, kinds) for one in given))
+
+
+def _of_another(one: Declared, chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]]) -> str:
+    readers = " or ".join(name for name, kind in kinds.items() if one.name in {each.name for each in kind})
+    return f"`{one.name}` is read with `{chooser}: {readers}` alone, and it is `{chosen}` here."
 
 
 def check(given: Values) -> None:

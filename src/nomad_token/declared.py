@@ -16,6 +16,8 @@ class Declared:
     secret: bool
     required: bool
     choices: tuple[str, ...]
+    read_with: tuple[str, ...] = ()
+    """The auth methods that read it; empty for an input that is read in any case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class InputError(Error):
     exit_code = 2
     title = "Wrong input"
 
+    def __init__(self, what: str, *, why: str = "", fix: str = "", lacks_secret: bool = False) -> None:
+        """Keep whether a secret is missing, which a job may have been denied."""
+        super().__init__(what, why=why, fix=fix)
+        self.lacks_secret = lacks_secret
+
 
 class NoIdentity(Error):
     """The job has no id token, and can't get one."""

@@ -40,7 +40,11 @@ class InputGroup(BaseSettings):
         try:
             return cls(lookup=lookup)  # type: ignore[call-arg] # taken by the source below
         except ValidationError as error:
-            raise InputError(_refused(cls, error, lookup)) from None
+            missing = {
+                str(detail["loc"][0]) for detail in error.errors(include_input=False) if detail["type"] == "missing"
+            }
+            lacks_secret = any(one.secret for one in cls.declared() if one.name in missing)
+            raise InputError(_refused(cls, error, lookup), lacks_secret=lacks_secret) from None
 
     @classmethod
     def declared(cls) -> list[Declared]:

@@ -1,9 +1,12 @@
 """From what a platform was given to an order: every input read and checked before the first request."""
 
+from dataclasses import replace
+
 from pydantic import SecretStr
 
 from nomad_token import conflicts
 from nomad_token.declared import Declared
+from nomad_token.errors import InputError, NoIdentity
 from nomad_token.inputs import JobInputs, NomadInputs, check_names
 from nomad_token.issuers import ISSUERS
 from nomad_token.mint import Order
@@ -18,8 +21,17 @@ _SHORTEST_MASK = 8
 def all_declared() -> list[Declared]:
     """List every input there is, in the order of the pages."""
     of_issuers = [one for issuer in ISSUERS.values() for one in issuer.declared()]
-    of_methods = [one for method in METHODS.values() for one in method.declared()]
-    return [*of_issuers, *of_methods, *NomadInputs.declared(), *JobInputs.declared()]
+    return [*of_issuers, *_of_methods(), *NomadInputs.declared(), *JobInputs.declared()]
+
+
+def _of_methods() -> list[Declared]:
+    """List the inputs of the auth methods, each once: which are needed depends on the method that is chosen."""
+    found: dict[str, Declared] = {}
+    for method, kind in METHODS.items():
+        for one in kind.declared():
+            readers = found[one.name].read_with if one.name in found else ()
+            found[one.name] = replace(one, required=False, read_with=(*readers, method))
+    return list(found.values())
 
 
 def read_order(platform: Platform) -> Order:
@@ -37,7 +49,12 @@ def read_order(platform: Platform) -> Order:
         platform.say(f"Taken from the environment: {', '.join(elsewhere)}.")
     conflicts.check({name: one.value for name, one in found.items()})
     job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
-    issuer = ISSUERS[_ISSUER].read(platform.lookup)
+    try:
+        issuer = ISSUERS[_ISSUER].read(platform.lookup)
+    except InputError as error:
+        if error.lacks_secret and (why := platform.withheld()):
+            raise NoIdentity(error.what, why=why, fix="Skip the step for such jobs.") from None
+        raise
     return Order(job, nomad, issuer, places=nomad.as_environment(given))
 
 

@@ -41,7 +41,9 @@ def action_yml() -> str:
 
 def inputs_table() -> str:
     """Return the README's table of inputs, as Markdown."""
-    rows = [f"| `{one.name}` | {_default(one)} | {_escaped(one.about)}{_also(one)} |" for one in all_declared()]
+    rows = [
+        f"| `{one.name}` | {_default(one)} | {_escaped(one.about)}{_with(one)}{_also(one)} |" for one in all_declared()
+    ]
     return "\n".join(["| input | default | meaning |", "| --- | --- | --- |", *rows])
 
 
@@ -81,7 +83,11 @@ def _entry(name: str, about: str, *, required: bool | None = None) -> str:
 def _sentences(one: Declared) -> str:
     read = f" {' or '.join(one.environment)} in the environment serves too." if one.environment else ""
     default = f" Default: {one.default}." if one.default else ""
-    return f"{one.about}{read}{default}"
+    return f"{one.about}{_with(one)}{read}{default}"
+
+
+def _with(one: Declared) -> str:
+    return f" Read with `vault-auth-method: {'`, `'.join(one.read_with)}`." if one.read_with else ""
 
 
 def _default(one: Declared) -> str:

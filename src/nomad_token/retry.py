@@ -66,18 +66,24 @@ def of_repeatable(failure: Failure) -> Verdict:
 
 
 def patiently(
-    send: Callable[[], _Result], judge: Callable[[Failure], Verdict], *, clock: Clock, deadline: Deadline
+    send: Callable[[], _Result],
+    judge: Callable[[Failure], Verdict],
+    *,
+    clock: Clock,
+    deadline: Deadline,
+    tries: int | None = None,
 ) -> _Result:
     """Return what *send* returns, sent again while *judge* says that nothing was made and *deadline* has not passed.
 
-    Waits as long as the server's `Retry-After` asks, else with doubling, jittered pauses. Raises the last `Failure`.
+    Waits as long as the server's `Retry-After` asks, else with doubling, jittered pauses; sends *tries* times at the
+    most, where that is given. Raises the last `Failure`.
     """
-    for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
+    for sent, pause in enumerate(pauses(_FIRST_PAUSE, _LONGEST_PAUSE), 1):
         try:
             return send()
         except Failure as failure:
             wait = max(pause, _retry_after(failure, clock.now()))
-            if judge(failure) is not Verdict.NOTHING_MADE or wait >= deadline.left():
+            if judge(failure) is not Verdict.NOTHING_MADE or wait >= deadline.left() or sent == tries:
                 raise
         clock.sleep(wait)
     raise AssertionError("pauses don't end")

@@ -62,7 +62,7 @@ def test_names_are_kebab_case_and_unique() -> None:
 
 def test_declared_secrets_are_secret() -> None:
     """The inputs that hold a secret say so, and only those."""
-    assert [one.name for one in all_declared() if one.secret] == ["id-token"]
+    assert [one.name for one in all_declared() if one.secret] == SECRETS
 
 
 def test_groups_are_frozen() -> None:
@@ -73,6 +73,7 @@ def test_groups_are_frozen() -> None:
         read.job.revoke = False  # type: ignore[misc]
 
 
+SECRETS = ["id-token", "vault-role-id", "vault-secret-id", "vault-password", "vault-github-token", "vault-auth-payload"]
 BAD = {
     "role": ["nomad/creds/deployer", "-x", "x.", "a b", "$(id)", "größe"],
     "vault-addr": [
@@ -98,6 +99,8 @@ BAD = {
     "vault-auth-path": ["a b", "..", "?"],
     "vault-auth-role": ["a\nb"],
     "audience": ["a\nb", "x" * 600],
+    "vault-username": ["a\nb"],
+    "vault-kubernetes-token-path": ["a\nb"],
     "nomad-addr": ["nomad:4646", "ftp://nomad", "https://u@nomad", "https://no mad"],
     "nomad-region": ["a\nb"],
     "nomad-namespace": ["a\nb"],
@@ -146,8 +149,8 @@ def test_wrong_value_names_the_input_as_typed(name: str, value: str) -> None:
 
 
 def test_every_input_has_a_wrong_value() -> None:
-    """The table above leaves no input out but the secret, of which anything may be right."""
-    assert set(NAMES) - set(BAD) == {"id-token"}
+    """The table above leaves no input out but the secrets, of which anything may be right."""
+    assert set(NAMES) - set(BAD) == set(SECRETS)
 
 
 @pytest.mark.parametrize(("name", "also"), [("role", ()), ("vault-addr", ("VAULT_ADDR",))])

@@ -7,8 +7,9 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, PrivateAttr, SecretStr
 
-from nomad_token.clients.http import Failure
+from nomad_token.clients.http import Failure, Refusal
 from nomad_token.clients.vault import Creds, Login, Vault, VaultPlace
+from nomad_token.conflicts import check_kind
 from nomad_token.credential import Credential
 from nomad_token.declared import Lookup
 from nomad_token.errors import Error, Refused
@@ -67,18 +68,21 @@ class VaultIssuer(InputGroup):
     )
     vault_mount: Mount = declare("nomad", about="Where the Nomad secrets engine is mounted.")
     vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
-        "jwt", about="How the job logs in to Vault. `jwt`: with its id token."
+        "jwt",
+        about="How the job logs in to Vault. `jwt`: with its id token, so that no secret is stored anywhere. "
+        "`approle`, `kubernetes`, `userpass`, `ldap`, `github`, `custom`: with what their inputs give.",
     )
     vault_auth_path: Annotated[Mount, AfterValidator(_below_auth)] | None = declare(
         None, about="Where the auth method is mounted, below `auth/`. Without it: the method's name."
     )
-    vault_auth_role: Line = declare("", about="The role of the login. Without it: the auth method's `default_role`.")
     _auth: VaultAuth = PrivateAttr()
 
     @classmethod
     def read(cls, lookup: Lookup) -> Self:
         """Read the issuer's inputs, and those of the auth method that they choose."""
         issuer = super().read(lookup)
+        kinds = {name: kind.declared() for name, kind in METHODS.items()}
+        check_kind("vault-auth-method", issuer.vault_auth_method, kinds, lookup)
         issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
 
@@ -109,7 +113,7 @@ class VaultIssuer(InputGroup):
 
     def _log_in(self, vault: Vault, means: Means) -> HeldLogin:
         request = self._auth.login_request(
-            Circumstances(self.vault_addr, self._auth_path, self.vault_auth_role, means.id_token)
+            Circumstances(self.vault_addr, self._auth_path, means.id_token, lambda path: path.read_text("utf-8"))
         )
 
         def log_in() -> tuple[Login, HeldLogin]:
@@ -123,11 +127,16 @@ class VaultIssuer(InputGroup):
         means.refuse_when_late()
         means.custody.asked(Asked(what="login", path=request.path, at=means.clock.now()))
         try:
-            login, held = _awaited(log_in, means)
+            # One more try is harmless where nothing was judged; a third may lock the user out.
+            login, held = _awaited(log_in, means, tries=2 if request.locks_out else None)
         except Failure as failure:
-            raise _judged(
-                failure, explain_login(failure, request, self.vault(), means.advice(failure.address)), means
-            ) from None
+            error = explain_login(failure, request, self.vault(), means.advice(failure.address))
+            known = isinstance(failure, Refusal) and request.explain(failure) is not None
+            if not known and not request.locks_out:
+                raise _judged(failure, error, means) from None
+            if known or of_making(failure) is not Verdict.UNCLEAR:
+                means.custody.nothing_made()
+            raise error from None
         if means.custody.plan.revoke:
             _refuse_what_cannot_be_revoked(login, request.path)
         return held
@@ -168,14 +177,14 @@ class VaultIssuer(InputGroup):
         return self.vault_auth_path or self.vault_auth_method
 
 
-def _awaited(make: Callable[[], _Result], means: Means) -> _Result:
+def _awaited(make: Callable[[], _Result], means: Means, *, tries: int | None = None) -> _Result:
     """Send what makes something, and take it into custody; an answer that is under way is awaited through a cancel."""
 
     def whole() -> _Result:
         with means.signals.held(ANSWER_WITHIN):
             return make()
 
-    return patiently(whole, of_making, clock=means.clock, deadline=means.deadline)
+    return patiently(whole, of_making, clock=means.clock, deadline=means.deadline, tries=tries)
 
 
 def _judged(failure: Failure, error: Error, means: Means) -> Error | Unclear:

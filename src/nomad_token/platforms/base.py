@@ -41,6 +41,9 @@ class Platform(Protocol):
     # the job's id token for an audience, not masked yet, before a deadline; raises NoIdentity, Temporary
     def id_token(self, audience: str, deadline: Deadline) -> SecretStr: ...  # noqa: D102
 
+    # why this job is given no secrets; empty where it is
+    def withheld(self) -> str: ...  # noqa: D102
+
     # hide a secret in all that is printed from now on
     def mask(self, secret: SecretStr) -> None: ...  # noqa: D102
 

@@ -29,6 +29,10 @@ _STATE_NAME: Final = re.compile(r"STATE_nomad_token_([0-9a-f]+)_\d+")
 _IN_CONTAINER: Final = "/github/workspace"
 _LEFT_BEHIND: Final = ("save_state_", "set_env_", "set_output_")
 _LONGEST_LINE: Final = 4000
+_SKIP: Final = (
+    "Skip the step for them: if: github.actor != 'dependabot[bot]' && "
+    "(!github.event.pull_request || github.event.pull_request.head.repo.full_name == github.repository)"
+)
 # Of the plain environment only places are read: any earlier step can set the rest (design §4).
 _PLACES: Final = frozenset(
     {"VAULT_ADDR", "VAULT_SERVER_URL", "VAULT_NAMESPACE", "NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"}
@@ -108,6 +112,14 @@ class GitHub:
             )
         except Failure as failure:
             raise _no_id_token(failure) from None
+
+    def withheld(self) -> str:
+        """Explain why this job has neither an id token nor secrets: GitHub gives none to code from elsewhere."""
+        if self._environ.get("GITHUB_ACTOR") == "dependabot[bot]":
+            return "Workflows that Dependabot starts get no id token and none of the repository's secrets."
+        if self._from_fork():
+            return "This is a pull request from a fork: GitHub gives its jobs neither an id token nor secrets."
+        return ""
 
     def mask(self, secret: SecretStr) -> None:
         """Have the runner hide *secret*. Flushed: a mask that is still in a buffer hides nothing."""
@@ -219,18 +231,8 @@ class GitHub:
                 fix="Give one: `id-token: ${{ secrets.ID_TOKEN }}` under `with:`, and act --secret-file FILE with a "
                 "line ID_TOKEN=….",
             )
-        if self._environ.get("GITHUB_ACTOR") == "dependabot[bot]":
-            return NoIdentity(
-                what,
-                why="Workflows that Dependabot starts get no id token and none of the repository's secrets.",
-                fix="Skip the step for them: if: github.actor != 'dependabot[bot]'",
-            )
-        if self._from_fork():
-            return NoIdentity(
-                what,
-                why="This is a pull request from a fork: GitHub gives its jobs neither an id token nor secrets.",
-                fix="Skip the step for forks: if: github.event.pull_request.head.repo.full_name == github.repository",
-            )
+        if why := self.withheld():
+            return NoIdentity(what, why=why, fix=_SKIP)
         return NoIdentity(
             what,
             why="The job lacks the permission `id-token: write`.",

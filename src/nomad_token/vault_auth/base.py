@@ -1,7 +1,8 @@
 """How a job logs in to Vault: from inputs to a login request, without sending it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, Self
 
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from nomad_token.clients.http import Refusal
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error
+from nomad_token.inputs import InputGroup, Line, declare
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +19,11 @@ class LoginRequest:
 
     path: str
     """Below `/v1/`."""
-    body: dict[str, SecretStr | str] = field(repr=False)
+    body: Mapping[str, object] = field(repr=False)
     explain: Callable[[Refusal], Error | None]
     """Turn the method's own refusals into an error; None for one that any login can meet."""
+    locks_out: bool = False
+    """Whether a few failed logins lock the user out (api-contract 3.3): then one more try is the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,22 @@ class Circumstances:
     vault_addr: str
     auth_path: str
     """Where the method is mounted below `auth/`."""
-    auth_role: str
-    """The role of the login; empty leaves the choice to the server's `default_role`."""
     id_token: Callable[[str], SecretStr]
     """Get the platform's id token for an audience, masked already. Raises `NoIdentity`, `Temporary`."""
+    read_file: Callable[[Path], str]
+    """Read a file that holds a secret. Raises `OSError`."""
+
+    def login(self, last: str = "") -> str:
+        """Return the path of the login below `/v1/`, with *last* behind it where the method names the user there."""
+        return "/".join(part for part in ("auth", self.auth_path, "login", last) if part)
+
+
+class OfRole(InputGroup):
+    """The input of the methods whose logins are roles of theirs."""
+
+    vault_auth_role: Line = declare(
+        "", about="The role of the login. Without it: the auth method's `default_role`, where it has one."
+    )
 
 
 class VaultAuth(Protocol):

@@ -8,12 +8,12 @@ from pydantic import SecretStr
 from nomad_token.claims import claims, displayed
 from nomad_token.clients.http import Refusal, origin
 from nomad_token.errors import Error, NotFound, Refused, Temporary
-from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.inputs import Line, declare
 from nomad_token.text import pasted, shown
-from nomad_token.vault_auth.base import Circumstances, LoginRequest
+from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 
 
-class Jwt(InputGroup):
+class Jwt(OfRole):
     """The inputs of the method, and its login (api-contract 3.3)."""
 
     audience: Line = declare(
@@ -31,11 +31,11 @@ class Jwt(InputGroup):
         audience = self.audience or origin(circumstances.vault_addr)
         id_token = self.id_token or circumstances.id_token(audience)
         body: dict[str, SecretStr | str] = {"jwt": id_token}
-        if circumstances.auth_role:
-            body["role"] = circumstances.auth_role
+        if self.vault_auth_role:
+            body["role"] = self.vault_auth_role
         path = f"auth/{circumstances.auth_path}"
         return LoginRequest(
-            f"{path}/login", body, lambda refusal: _explain(refusal, path, circumstances.auth_role, id_token)
+            circumstances.login(), body, lambda refusal: _explain(refusal, path, self.vault_auth_role, id_token)
         )
 
 

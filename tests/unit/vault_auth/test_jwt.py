@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -32,8 +33,9 @@ def request(
             asked.append(audience)
         return SecretStr(token)
 
-    group = Jwt.read(World(INPUTS | dict(inputs or {})).platform.lookup)
-    return group.login_request(Circumstances(addr, path, role, id_token))
+    given = INPUTS | {"vault-auth-role": role} | dict(inputs or {})
+    group = Jwt.read(World(given).platform.lookup)
+    return group.login_request(Circumstances(addr, path, id_token, Path.read_text))
 
 
 def explained(status: int, said: str, *, role: str = "deploy-app", token: str = TOKEN) -> Error:
