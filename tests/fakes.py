@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
-from nomad_token.errors import NoIdentity
+from nomad_token.errors import InputError, NoIdentity
 from nomad_token.mint import Order
 from nomad_token.order import read_order
 from nomad_token.outside import Outside
@@ -329,6 +330,17 @@ class RecordingPlatform:
             return Found(value, f"the input `{declared.name}`")
         names = (name for name in declared.environment if self._environ.get(name))
         return next((Found(self._environ[name], name) for name in names), None)
+
+    def read_file(self, path: str) -> str:
+        """Read a file of the machine."""
+        try:
+            return Path(path).read_text("utf-8")
+        except OSError as error:
+            raise InputError(f"`{path}` can't be read: {error.strerror}.") from None
+
+    def proxy(self, _address: str) -> str:
+        """Use none."""
+        return ""
 
     def given_names(self) -> list[str]:
         """List the inputs."""

@@ -89,7 +89,12 @@ def step(
             f"nomad-token {name} runs in a step of a GitHub workflow, and this is none (GITHUB_ACTIONS is not true).\n"
         )
         return InputError.exit_code
-    connections = Connections(clock, lambda line: platform.trace(line), transport)  # noqa: PLW0108 - made below
+    connections = Connections(
+        clock,
+        lambda line: platform.trace(line),  # noqa: PLW0108 - made below
+        transport,
+        proxy=lambda address: platform.proxy(address),  # noqa: PLW0108 - as well
+    )
     platform: Platform = here(environ, out, clock=clock, connect=connections)
     signals = Signals()
     try:

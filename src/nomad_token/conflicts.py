@@ -22,6 +22,15 @@ class Conflict:
 # How Pydantic takes a false (docs, "Booleans").
 _NO: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 
+# `nomad-ca-cert` is not among them: its variable may be there for the next steps alone.
+_OF_NOMAD: Final = (
+    "nomad-client-cert",
+    "nomad-client-key",
+    "nomad-tls-server-name",
+    "nomad-skip-verify",
+    "nomad-headers",
+)
+
 CONFLICTS: Final = (
     Conflict(
         lambda given: given.get("export-env") == "false" and given.get("export-output", "true").lower() in _NO,
@@ -34,6 +43,14 @@ CONFLICTS: Final = (
     Conflict(
         lambda given: given.get("verify") == "required" and "nomad-addr" not in given,
         "`verify: required` needs `nomad-addr`: Nomad is asked there.",
+    ),
+    Conflict(
+        lambda given: given.get("vault-auth-method") == "cert" and "vault-client-cert" not in given,
+        "`vault-auth-method: cert` needs `vault-client-cert` and `vault-client-key`: they are the login.",
+    ),
+    Conflict(
+        lambda given: "nomad-addr" not in given and any(name in given for name in _OF_NOMAD),
+        "What says how Nomad is reached (`nomad-client-cert`, `nomad-headers`, …) needs `nomad-addr`.",
     ),
 )
 

@@ -49,7 +49,7 @@ class InputGroup(BaseSettings):
     @classmethod
     def declared(cls) -> list[Declared]:
         """List the group's inputs, in their order."""
-        return [_declared(name, field) for name, field in cls.model_fields.items()]
+        return [_declared(field, getattr(cls, "server", "")) for field in cls.model_fields.values()]
 
     @classmethod
     def settings_customise_sources(
@@ -72,9 +72,9 @@ class _PlatformSource(PydanticBaseSettingsSource):
         self._lookup = lookup or (lambda _: None)
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        declared = _declared(field_name, field)
+        declared = _declared(field, getattr(self.settings_cls, "server", ""))
         found = self._lookup(declared)
-        return (found.value if found else None), declared.name, False
+        return (found.value if found else None), field.alias or field_name, False
 
     def __call__(self) -> dict[str, Any]:
         read = [self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items()]
@@ -226,11 +226,21 @@ _OF_VAULT_ACTION: Final = {
     "exportenv": "`export-env`",
     "outputtoken": "`export-output`",
     "secrets": "`role`: the ROLE of `nomad/creds/ROLE`, and `vault-mount` where the mount is not `nomad`",
+    "roleid": "`vault-role-id`",
+    "secretid": "`vault-secret-id`",
+    "githubtoken": "`vault-github-token`",
+    "kubernetestokenpath": "`vault-kubernetes-token-path`",
+    "username": "`vault-username`",
+    "password": "`vault-password`",
+    "authpayload": "`vault-auth-payload`",
+    "extraheaders": "`vault-headers`",
+    "cacertificate": "`vault-ca-cert`",
+    "clientcertificate": "`vault-client-cert`",
+    "clientkey": "`vault-client-key`",
+    "tlsskipverify": "`vault-skip-verify`",
 }
 _OF_VAULT_ACTION_ALONE: Final = re.compile(
-    "token|roleid|secretid|githubtoken|kubernetestokenpath|username|password|authpayload|extraheaders|exporttoken|"
-    "cacertificate|clientcertificate|clientkey|tlsskipverify|jwtprivatekey|jwtkeypassword|jwtttl|secretencodingtype|"
-    "ignorenotfound|pki"
+    "token|exporttoken|jwtprivatekey|jwtkeypassword|jwtttl|secretencodingtype|ignorenotfound|pki"
 )
 
 
@@ -243,15 +253,17 @@ def _unknown(name: str, known: set[str]) -> str:
     return f"`{shown(name)}` is not an input" + (f": did you mean `{close[0]}`?" if close else ".")
 
 
-def _declared(field_name: str, field: FieldInfo) -> Declared:
+def _declared(field: FieldInfo, server: str) -> Declared:
+    """Describe *field*; the texts of what is the same for each server name it."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     default = "" if field.is_required() or field.default is None else field.default
     environment = extra.get("environment", [])
+    names = {"server": server, "Server": server.capitalize(), "SERVER": server.upper()}
     return Declared(
-        name=field_name.replace("_", "-"),
-        about=field.description or "",
+        name=field.alias or "",
+        about=(field.description or "").format_map(names) if server else field.description or "",
         default=str(default).lower() if isinstance(default, bool) else str(default),
-        environment=tuple(str(name) for name in environment) if isinstance(environment, list) else (),
+        environment=tuple(str(name).format_map(names) for name in environment) if isinstance(environment, list) else (),
         secret="SecretStr" in str(field.annotation),
         required=field.is_required(),
         choices=tuple(choice for choice in getattr(field.annotation, "__args__", ()) if isinstance(choice, str)),

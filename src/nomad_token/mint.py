@@ -1,18 +1,21 @@
 """The main step: a token is minted, proven and handed over, or everything is as it was before."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from nomad_token.clients.http import Own, Place
 from nomad_token.clients.nomad import Nomad, NomadPlace
+from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
 from nomad_token.errors import Cancelled, Error, LiveTokenLeft
 from nomad_token.exports import exported, into_environment, rfc3339
-from nomad_token.inputs import JobInputs, NomadInputs
+from nomad_token.inputs import JobInputs
 from nomad_token.issuers.base import Issuer, Means, Unclear
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
@@ -34,14 +37,20 @@ class Order:
     """What to mint: every input, read and checked."""
 
     job: JobInputs
-    nomad: NomadInputs
     issuer: Issuer
+    vault: VaultPlace | None
+    nomad: NomadPlace | None
+    """None where Nomad's address was not given."""
+    own: Mapping[Place, Own]
+    """The keys and headers that are brought along to one of them."""
     places: dict[str, str]
     """Variables for the next steps that name places, because they were given as inputs."""
 
 
 def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
     """Mint, prove and hand over. Raises `Error`, `OSError` or `Cancelled`, after undoing in place what was made."""
+    for place, own in order.own.items():
+        outside.connect.bring(place, own)
     if order.job.revoke:
         platform.preflight()
     custody = Custody(platform, outside.signals, plan=_plan(order))
@@ -100,7 +109,7 @@ class _Minting:
             return credential
         try:
             token = wait_until_accepted(
-                Nomad(self.outside.connect(place.address), place),
+                Nomad(self.outside.connect(place), place),
                 credential,
                 clock=self.outside.clock,
                 deadline=self.deadline,
@@ -119,7 +128,8 @@ class _Minting:
             return
         with self.outside.signals.held(GONE_WITHIN):
             seconds = min(UNDO_SECONDS, self.outside.signals.left())
-            by = Undo(self.outside.connect, self.outside.clock, Deadline(self.outside.clock, seconds))
+            deadline = Deadline(self.outside.clock, seconds)
+            by = Undo(self.outside.connect, self.outside.clock, deadline, self.order.issuer.borrowed())
             outcome = undo(self.custody.ledger, self.custody.plan, by)
             if outcome.ending is Ending.FAILED:
                 self.left = outcome.left
@@ -155,6 +165,7 @@ class _Minting:
     def _means(self) -> Means:
         return Means(
             self.outside.connect,
+            self.order.vault,
             self._id_token,
             self.platform.unreachable,
             self.custody,
@@ -171,12 +182,12 @@ class _Minting:
 
 def _plan(order: Order) -> Plan:
     """Decide now what the post-step will do: by then the inputs may be somebody else's (review §1.1)."""
-    nomad = order.nomad
-    asked = nomad.nomad_addr and order.job.verify != "off"
     return Plan(
         mint=os.urandom(4).hex(),
-        vault=order.issuer.vault(),
-        nomad=NomadPlace(address=nomad.nomad_addr, region=nomad.nomad_region) if asked else None,
+        vault=order.vault,
+        borrowed=order.issuer.borrowed() is not None,
+        nomad=None if order.job.verify == "off" else order.nomad,
+        own=tuple(name for name, place in (("vault", order.vault), ("nomad", order.nomad)) if place in order.own),
         revoke=order.job.revoke,
         on_revoke_failure=order.job.on_revoke_failure,
         summary=order.job.summary,

@@ -1,10 +1,14 @@
 """From what a platform was given to an order: every input read and checked before the first request."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from nomad_token import conflicts
+from nomad_token.clients.http import Own, Place
+from nomad_token.clients.nomad import NomadPlace
+from nomad_token.connecting import ConnectionInputs, NomadConnection, VaultConnection
 from nomad_token.declared import Declared
 from nomad_token.errors import InputError, NoIdentity
 from nomad_token.inputs import JobInputs, NomadInputs, check_names
@@ -13,6 +17,7 @@ from nomad_token.mint import Order
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.vault_auth import METHODS
 
+_Place = TypeVar("_Place", bound=Place)
 _ISSUER = "vault"
 _SHORTEST_MASK = 8
 """A shorter secret is not masked: its letters would vanish from the whole log."""
@@ -21,7 +26,8 @@ _SHORTEST_MASK = 8
 def all_declared() -> list[Declared]:
     """List every input there is, in the order of the pages."""
     of_issuers = [one for issuer in ISSUERS.values() for one in issuer.declared()]
-    return [*of_issuers, *_of_methods(), *NomadInputs.declared(), *JobInputs.declared()]
+    of_nomad = [*NomadInputs.declared(), *NomadConnection.declared()]
+    return [*of_issuers, *_of_methods(), *VaultConnection.declared(), *of_nomad, *JobInputs.declared()]
 
 
 def _of_methods() -> list[Declared]:
@@ -55,7 +61,26 @@ def read_order(platform: Platform) -> Order:
         if error.lacks_secret and (why := platform.withheld()):
             raise NoIdentity(error.what, why=why, fix="Skip the step for such jobs.") from None
         raise
-    return Order(job, nomad, issuer, places=nomad.as_environment(given))
+    own: dict[Place, Own] = {}
+    vault = _connected(issuer.vault(), VaultConnection, platform, own)
+    agent = NomadPlace(address=nomad.nomad_addr, region=nomad.nomad_region) if nomad.nomad_addr else None
+    agent = _connected(agent, NomadConnection, platform, own)
+    return Order(job, issuer, vault, agent, own, places=nomad.as_environment(given))
+
+
+def _connected(
+    place: _Place | None, kind: type[ConnectionInputs], platform: Platform, own: dict[Place, Own]
+) -> _Place | None:
+    """Add the TLS settings to *place*, and note in *own* what is to be brought along to it."""
+    if place is None:
+        return None
+    inputs = kind.read(platform.lookup)
+    tls, brought = inputs.tls(platform.read_file), inputs.own(platform.read_file)
+    inputs.check(tls, brought)
+    connected = place.model_copy(update={"tls": tls})
+    if brought != Own():
+        own[connected] = brought
+    return connected
 
 
 def _mask(secrets: list[SecretStr], platform: Platform) -> None:

@@ -1,9 +1,8 @@
 """What the program works with and did not make: handed in by the shell, so that a test can hand in its own."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from nomad_token.clients.http import Connection
+from nomad_token.clients.http import Connections
 from nomad_token.clock import Clock
 from nomad_token.signals import Signals
 
@@ -12,6 +11,6 @@ from nomad_token.signals import Signals
 class Outside:
     """Servers, time and signals."""
 
-    connect: Callable[[str], Connection]
+    connect: Connections
     clock: Clock
     signals: Signals

@@ -2,8 +2,11 @@
 
 from contextlib import suppress
 
+from pydantic import SecretStr
+
+from nomad_token.clients.http import Own
 from nomad_token.clock import Deadline
-from nomad_token.errors import Cancelled, LiveTokenLeft
+from nomad_token.errors import Cancelled, InputError, LiveTokenLeft
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.revoke import SECONDS, Ending, Outcome, Undo, undo
@@ -48,20 +51,55 @@ def _revoke(ledger: Ledger, unreadable: int, platform: Platform, outside: Outsid
         return []
     try:
         with outside.signals.held(GONE_WITHIN):
-            outcome = _undone(ledger, plan, outside)
+            lacking = _bring_own(plan, platform, outside) if plan.revoke else []
+            outcome = _undone(ledger, plan, platform, outside)
     except Cancelled:
         platform.annotate(Level.WARNING, "Not revoked to the end", _named(ledger) or "The login may live.")
         raise
+    outcome.notices += lacking if outcome.ending is Ending.FAILED else []
     if unreadable:
         outcome.notices.append("A part of what the mint saved can't be read: it was cut or changed on the way.")
     _report(outcome, ledger, plan, platform)
     return outcome.left if plan.on_revoke_failure == "fail" else []
 
 
-def _undone(ledger: Ledger, plan: Plan, outside: Outside) -> Outcome:
+def _bring_own(plan: Plan, platform: Platform, outside: Outside) -> list[str]:
+    """Read the keys and headers again that were not saved, for the saved places; return what could not be had."""
+    if not plan.own:
+        return []
+    from nomad_token.connecting import NomadConnection, VaultConnection  # noqa: PLC0415 - most posts read no input
+
+    lacking = []
+    for name in plan.own:
+        place, kind = (plan.vault, VaultConnection) if name == "vault" else (plan.nomad, NomadConnection)
+        try:
+            own = kind.read(platform.lookup).own(platform.read_file)
+        except InputError:
+            own = Own()
+        if place is not None and own != Own():
+            outside.connect.bring(place, own)
+        else:
+            lacking.append(
+                f"The runner did not hand over `{name}-client-key` or `{name}-headers` again: in a composite action "
+                "within another one, a post-step gets the outer one's inputs (actions/runner#2030)."
+            )
+    return lacking
+
+
+def _undone(ledger: Ledger, plan: Plan, platform: Platform, outside: Outside) -> Outcome:
     if not plan.revoke:
         return Outcome(Ending.NOT_WANTED, "`revoke: false`: the token ends by itself")
-    return undo(ledger, plan, Undo(outside.connect, outside.clock, Deadline(outside.clock, SECONDS)))
+    borrowed = _borrowed(platform) if plan.borrowed else None
+    return undo(ledger, plan, Undo(outside.connect, outside.clock, Deadline(outside.clock, SECONDS), borrowed))
+
+
+def _borrowed(platform: Platform) -> SecretStr | None:
+    """Read again the token that the user lends; None where the runner does not hand it over."""
+    from nomad_token.vault_auth.token import Token  # noqa: PLC0415 - most posts read no input
+
+    with suppress(InputError):
+        return Token.read(platform.lookup).vault_token
+    return None
 
 
 def _without_plan(ledger: Ledger) -> str:

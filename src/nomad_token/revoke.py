@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from nomad_token.clients.http import READ_SECONDS, Connection, Failure, Refusal
+from pydantic import SecretStr
+
+from nomad_token.clients.http import READ_SECONDS, Connection, Failure, Place, Refusal
 from nomad_token.clients.nomad import Nomad
 from nomad_token.clients.vault import Vault, policy_denies
 from nomad_token.clock import Clock, Deadline
@@ -45,9 +47,11 @@ class Outcome:
 class Undo:
     """What an undo works with."""
 
-    connect: Callable[[str], Connection]
+    connect: Callable[[Place], Connection]
     clock: Clock
     deadline: Deadline
+    borrowed: SecretStr | None = None
+    """The Vault token that the user lends, where that is what the plan says."""
 
     def share(self) -> float:
         """Return the seconds that a request may take which is not the last one to come."""
@@ -60,14 +64,62 @@ def undo(ledger: Ledger, plan: Plan, by: Undo) -> Outcome:
     Asks only the addresses of *plan*. Never raises for what a server does: that is the outcome.
     """
     login, leases, unanswered = ledger.login, ledger.leases, ledger.unanswered
+    if plan.borrowed and plan.vault is not None:
+        outcome = _with_borrowed(Vault(by.connect(plan.vault), plan.vault), leases, by)
+        outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered]
+        return _proven(outcome, plan, leases, by)
     if login is None or plan.vault is None:
         return _proven(_without_login(leases, unanswered, by), plan, leases, by)
     if login.ends is not None and login.ends <= by.clock.now():
         outcome = Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
     else:
-        outcome = _revoke_at_vault(Vault(by.connect(plan.vault.address), plan.vault), login, leases, unanswered, by)
+        outcome = _revoke_at_vault(Vault(by.connect(plan.vault), plan.vault), login, leases, unanswered, by)
     outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
     return _proven(outcome, plan, leases, by)
+
+
+def _with_borrowed(vault: Vault, leases: list[HeldLease], by: Undo) -> Outcome:
+    """Revoke the leases alone: the token that asked for them is the user's."""
+    if not leases:
+        return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
+    token = by.borrowed
+    if token is None:
+        return Outcome(
+            Ending.FAILED,
+            "`vault-token` was not there to do it with",
+            left=[_lease_left(lease, "`vault-token` was not handed over again.") for lease in leases],
+        )
+    left = [text for lease in leases if (text := _revoked_with(vault, token, lease, by))]
+    if left:
+        return Outcome(Ending.FAILED, "Vault did not do it", left=left)
+    return Outcome(Ending.REVOKED, "Vault revoked the lease")
+
+
+def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Undo) -> str:
+    """Revoke *lease* with a token that is lent; return what is left of it, nothing where all went well."""
+
+    def revoke() -> None:
+        vault.revoke_lease(token, lease.lease_id, read_seconds=by.share())
+
+    try:
+        patiently(revoke, of_repeatable, clock=by.clock, deadline=by.deadline)
+    except Failure as failure:
+        reason = _reason(failure)
+        if isinstance(failure, Refusal) and policy_denies(failure):
+            prefix = lease.lease_id.rpartition("/")[0]
+            reason += (
+                f'\nAdd to a policy of the token: path "sys/leases/revoke" {{ capabilities = ["update"] '
+                f'allowed_parameters = {{ "lease_id" = ["{shown(prefix)}/*"], "sync" = [] }} }}'
+            )
+        return _lease_left(lease, reason)
+    return ""
+
+
+def _lease_left(lease: HeldLease, reason: str) -> str:
+    return (
+        f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC. {reason}\n"
+        f"By hand: vault lease revoke {pasted(lease.lease_id)}"
+    )
 
 
 def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Undo) -> Outcome:
@@ -136,7 +188,7 @@ def _proven(outcome: Outcome, plan: Plan, leases: list[HeldLease], by: Undo) -> 
     """Have Nomad say that the tokens are dead; its word counts more than Vault's 204, which is given in advance."""
     if plan.nomad is None or not leases:
         return outcome
-    nomad = Nomad(by.connect(plan.nomad.address), plan.nomad)
+    nomad = Nomad(by.connect(plan.nomad), plan.nomad)
     began = by.clock.monotonic()
     deaths = [wait_until_refused(nomad, lease, clock=by.clock, deadline=by.deadline) for lease in leases]
     if all(death is Death.PROVEN for death in deaths):

@@ -42,6 +42,10 @@ class Plan(_Fact):
     vault: VaultPlace | None
     nomad: NomadPlace | None
     """None where Nomad is not to be asked."""
+    borrowed: bool = False
+    """Whether Vault's token is the user's: it is read again from the inputs, and never revoked."""
+    own: tuple[Literal["vault", "nomad"], ...] = ()
+    """The servers to which a key or headers are brought along, which are read again from the inputs."""
     revoke: bool
     on_revoke_failure: Literal["warn", "fail"]
     summary: Literal["auto", "always", "never"]

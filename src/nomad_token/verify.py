@@ -10,12 +10,14 @@ from nomad_token.credential import Credential
 from nomad_token.errors import Error, Refused, Temporary
 from nomad_token.state import HeldLease
 from nomad_token.text import shown
+from nomad_token.unreachable import no_answer
 
 PROOF_SECONDS: Final = 5.0
 """How long Nomad is asked whether a token is dead, and how long it may be silent before that is a warning."""
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 2.0
 _READ_SECONDS: Final = 5.0
+_UNSETTLED: Final = "It answered, and that settles nothing: there is no leader, or no way to the region."
 
 
 class Unverified(Exception):
@@ -97,10 +99,12 @@ def wait_until_refused(nomad: Nomad, lease: HeldLease, *, clock: Clock, deadline
 
 
 def _silent(failure: Failure, advice: str) -> Error:
-    said = shown(failure.said) if isinstance(failure, Refusal) else ""
-    return Temporary(
-        f"Nomad at {failure.address} could not be asked whether it accepts the token: "
-        f"{shown(failure.reason)} {said}".rstrip(),
-        why=advice,
-        fix="Check `nomad-addr` from the place where the job runs, or set `verify: off`.",
-    )
+    """Explain why Nomad could not be asked: it said nothing, or nothing that settles the question."""
+    asked = f"Nomad at {failure.address} could not be asked whether it accepts the token"
+    if isinstance(failure, Refusal):
+        said = f"{shown(failure.reason)} {shown(failure.said)}".strip()
+        return Temporary(
+            f"{asked}: {said}", why=_UNSETTLED, fix="Check `nomad-addr` and `nomad-region`: nomad server members"
+        )
+    error = no_answer(failure, "nomad", advice)
+    return Temporary(f"{asked}: {shown(failure.reason)}", why=error.why, fix=f"{error.fix}\nOr set `verify: off`.")

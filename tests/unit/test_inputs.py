@@ -47,7 +47,7 @@ def test_defaults() -> None:
         "on_revoke_failure": "warn",
         "summary": "auto",
     }
-    assert read.nomad.model_dump() == {"nomad_addr": "", "nomad_region": "", "nomad_namespace": ""}
+    assert (read.nomad, read.own, read.places) == (None, {}, {})
     assert (issuer.vault_mount, issuer.vault_auth_method, issuer.vault_auth_path) == ("nomad", "jwt", None)
 
 
@@ -73,7 +73,19 @@ def test_groups_are_frozen() -> None:
         read.job.revoke = False  # type: ignore[misc]
 
 
-SECRETS = ["id-token", "vault-role-id", "vault-secret-id", "vault-password", "vault-github-token", "vault-auth-payload"]
+SECRETS = [
+    "id-token",
+    "vault-token",
+    "vault-role-id",
+    "vault-secret-id",
+    "vault-password",
+    "vault-github-token",
+    "vault-auth-payload",
+    "vault-client-key",
+    "vault-headers",
+    "nomad-client-key",
+    "nomad-headers",
+]
 BAD = {
     "role": ["nomad/creds/deployer", "-x", "x.", "a b", "$(id)", "größe"],
     "vault-addr": [
@@ -99,6 +111,14 @@ BAD = {
     "vault-auth-path": ["a b", "..", "?"],
     "vault-auth-role": ["a\nb"],
     "audience": ["a\nb", "x" * 600],
+    "vault-ca-cert": ["/no/such/file", "bm8gUEVN", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----"],
+    "vault-client-cert": ["/no/such/file", "-----BEGIN CERTIFICATE-----\nx"],
+    "vault-tls-server-name": ["a\nb"],
+    "vault-skip-verify": ["maybe"],
+    "nomad-ca-cert": ["/no/such/file"],
+    "nomad-client-cert": ["/no/such/file"],
+    "nomad-tls-server-name": ["a\nb"],
+    "nomad-skip-verify": ["maybe"],
     "vault-username": ["a\nb"],
     "vault-kubernetes-token-path": ["a\nb"],
     "nomad-addr": ["nomad:4646", "ftp://nomad", "https://u@nomad", "https://no mad"],
@@ -196,7 +216,7 @@ GOOD: list[tuple[str, str, Callable[[Order], object], object]] = [
     ("vault-addr", "https://vault/v1/", lambda read: read.issuer.vault().address, "https://vault"),  # type: ignore[union-attr]
     ("vault-addr", "https://vault/below", lambda read: read.issuer.vault().address, "https://vault/below"),  # type: ignore[union-attr]
     ("vault-addr", "http://[::1]:8200", lambda read: read.issuer.vault().address, "http://[::1]:8200"),  # type: ignore[union-attr]
-    ("nomad-addr", "http://nomad:4646/", lambda read: read.nomad.nomad_addr, "http://nomad:4646"),
+    ("nomad-addr", "http://nomad:4646/", lambda read: read.nomad.address, "http://nomad:4646"),  # type: ignore[union-attr]
     ("env-name", "_x1", lambda read: read.job.env_name, "_x1"),
     ("env-name", "CI", lambda read: read.job.env_name, "CI"),
     ("export-output", "false", lambda read: read.job.export_output, False),
@@ -290,7 +310,7 @@ def test_vault_actions_names(typed: str, called: str) -> None:
     assert f"`{called}`" in text
 
 
-@pytest.mark.parametrize("typed", ["roleid", "secretid", "token", "githubtoken", "cacertificate", "tlsskipverify"])
+@pytest.mark.parametrize("typed", ["token", "exporttoken", "jwtprivatekey", "pki"])
 def test_vault_actions_other_names(typed: str) -> None:
     """A name of vault-action's that has nothing here yet is not taken for something else of ours."""
     assert "did you mean" not in refused(**{typed: "x"})
@@ -307,6 +327,8 @@ def test_several_unknown_names() -> None:
         ({"export_env": "false", "export_output": "false"}, ["export-env", "export-output"]),
         ({"audience": "x", "id_token": "a.b.c"}, ["audience", "id-token"]),
         ({"verify": "required", "nomad_addr": ""}, ["verify", "nomad-addr"]),
+        ({"nomad_headers": "X-A: b", "nomad_addr": ""}, ["nomad-headers", "nomad-addr"]),
+        ({"vault_auth_method": "cert"}, ["vault-auth-method: cert", "vault-client-cert"]),
     ],
 )
 def test_conflicts(inputs: dict[str, str], named: list[str]) -> None:
@@ -318,7 +340,7 @@ def test_conflicts(inputs: dict[str, str], named: list[str]) -> None:
 
 def test_no_conflict_goes_untested() -> None:
     """The table of conflicts has as many rows as the test above."""
-    assert len(conflicts.CONFLICTS) == 3
+    assert len(conflicts.CONFLICTS) == 5
 
 
 @pytest.mark.parametrize("spelt", ["False", "FALSE", "0", "no"])

@@ -66,7 +66,8 @@ def test_input_wins_over_the_environment() -> None:
     vault = order.issuer.vault()
 
     assert vault
-    assert (vault.address, order.nomad.nomad_addr) == (VAULT, NOMAD)
+    assert order.nomad
+    assert (vault.address, order.nomad.address) == (VAULT, NOMAD)
 
 
 def test_places_are_those_given_as_inputs() -> None:

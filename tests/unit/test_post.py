@@ -139,7 +139,7 @@ def test_reads_no_input() -> None:
     posted(world)
 
     assert world.alive == []
-    assert set(world.connections._open) == {VAULT, NOMAD}  # noqa: SLF001
+    assert {place.address for place in world.connections._open} == {VAULT, NOMAD}  # noqa: SLF001
 
 
 def test_secrets_are_scrubbed() -> None:

@@ -316,7 +316,7 @@ def test_only_the_plans_addresses_are_asked() -> None:
     world = World()
     undone(world, minted(world))
 
-    assert set(world.connections._open) == {VAULT, NOMAD}  # noqa: SLF001
+    assert {place.address for place in world.connections._open} == {VAULT, NOMAD}  # noqa: SLF001
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 9.0])

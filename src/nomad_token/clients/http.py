@@ -9,9 +9,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from nomad_token import __version__
+from nomad_token.clients.tls import Tls, context
 from nomad_token.clock import Clock
 
 USER_AGENT: Final = f"nomad-token/{__version__}"
@@ -78,24 +79,50 @@ class Refusal(Failure):
         return "; ".join(self.texts)
 
 
+class Place(BaseModel):
+    """Where a server is, and how it proves itself; nothing of it is secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    """`http[s]://host[:port][/path]`"""
+    tls: Tls = Tls()
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What we bring along to a server that is secret and long-lived: it is read from the inputs, and never saved."""
+
+    key: SecretStr | None = None
+    """The private key of our certificate."""
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+
+
 class Connection:
-    """Requests to one server at one address, on one pool of connections."""
+    """Requests to one server, on one pool of connections."""
 
     def __init__(
         self,
-        address: str,
+        place: Place,
         *,
         clock: Clock,
         trace: Callable[[str], None],
+        own: Own | None = None,
+        proxy: str = "",
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Speak to *address* (`http[s]://host[:port][/path]`); *trace* is given a line for each request."""
-        self.address = address
+        """Speak to *place*, through *proxy* where one is named; *trace* is given a line for each request.
+
+        Raises `ssl.SSLError` where the PEMs of *place* and *own* can't be used.
+        """
+        self.address = place.address
         self._clock = clock
         self._trace = trace
+        self._own = own or Own()
+        self._extensions = {"sni_hostname": place.tls.server_name} if place.tls.server_name else {}
         self._client = httpx.Client(
-            base_url=address,
-            transport=transport or _transport(address),
+            base_url=place.address,
+            transport=transport or _transport(place, self._own, proxy),
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             # .netrc and SSL_CERT_FILE would be a way for an earlier step to steer this one
             trust_env=False,
@@ -121,10 +148,14 @@ class Connection:
             method,
             path,
             # bytes, since httpx takes a str for ASCII, and a namespace may be more than that
-            headers={name.encode(): str(_reveal(value)).encode() for name, value in (headers or {}).items()},
+            headers={
+                name.encode(): str(_reveal(value)).encode()
+                for name, value in {**self._own.headers, **(headers or {})}.items()
+            },
             params=params,
             json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
             timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
+            extensions=dict(self._extensions),
         )
         answer = self._once(request, read_seconds)
         for _ in range(_MOST_REDIRECTS):
@@ -181,13 +212,10 @@ def origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _transport(address: str) -> httpx.HTTPTransport:
-    # The default SSL context takes 50 ms to build; an http:// address has no use for one, and redirects can't leave it.
-    return httpx.HTTPTransport(verify=_tls() if httpx.URL(address).scheme == "https" else False)
-
-
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _transport(place: Place, own: Own, proxy: str) -> httpx.HTTPTransport:
+    # http:// has no use for a context, which takes time to make, and a redirect can't leave it.
+    secure = httpx.URL(place.address).scheme == "https"
+    return httpx.HTTPTransport(verify=context(place.tls, own.key) if secure else False, proxy=proxy or None)
 
 
 def _reveal(value: object) -> Any:  # noqa: ANN401 - a header's or a JSON body's value
@@ -205,22 +233,40 @@ def _root_cause(error: BaseException) -> BaseException:
 
 
 class Connections:
-    """One `Connection` an address: what is asked of a server goes over one pool."""
+    """One `Connection` a place: what is asked of a server goes over one pool."""
 
     def __init__(
-        self, clock: Clock, trace: Callable[[str], None], transport: httpx.BaseTransport | None = None
+        self,
+        clock: Clock,
+        trace: Callable[[str], None],
+        transport: httpx.BaseTransport | None = None,
+        *,
+        proxy: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Open no connection yet; *transport* is used for each, where it is given."""
+        """Open no connection yet; *transport* is used for each, where it is given; *proxy* names that of an address."""
         self._clock = clock
         self._trace = trace
         self._transport = transport
-        self._open: dict[str, Connection] = {}
+        self._proxy = proxy
+        self._open: dict[Place, Connection] = {}
+        self._own: dict[Place, Own] = {}
 
-    def __call__(self, address: str) -> Connection:
-        """Return the connection to *address*."""
-        if address not in self._open:
-            self._open[address] = Connection(address, clock=self._clock, trace=self._trace, transport=self._transport)
-        return self._open[address]
+    def bring(self, place: Place, own: Own) -> None:
+        """Bring *own* along to *place*, and to no other."""
+        self._own[place] = own
+
+    def __call__(self, place: Place) -> Connection:
+        """Return the connection to *place*."""
+        if place not in self._open:
+            self._open[place] = Connection(
+                place,
+                clock=self._clock,
+                trace=self._trace,
+                own=self._own.get(place),
+                proxy=self._proxy(place.address),
+                transport=self._transport,
+            )
+        return self._open[place]
 
     def close(self) -> None:
         """Close them all."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from nomad_token.clients.http import Answer, Connection, Lost, Refusal
+from nomad_token.clients.http import Answer, Connection, Lost, Place, Refusal
 
 _RPC_HOP: Final = "rpc error: "
 # Go writes nanoseconds, `datetime` reads microseconds.
@@ -37,12 +37,9 @@ class Standing(Enum):
     NO_ACLS = "no ACLs"
 
 
-class NomadPlace(BaseModel):
+class NomadPlace(Place):
     """Where a Nomad agent is, and which region to ask it for; an empty one is the agent's own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    address: str
     region: str = ""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Refusal
+from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
 
 # Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
 CREDS_SECONDS: Final = 95.0
@@ -46,6 +46,16 @@ class Login(_Read):
     """0 is without limit."""
 
 
+class TokenSelf(_Read):
+    """What `auth/token/lookup-self` says of a token (api-contract 3.2)."""
+
+    ttl: int = Field(default=0, ge=0)
+    """Seconds of life that are left; 0 is for ever."""
+    num_uses: int = 0
+    """The uses that are left; 0 is without limit."""
+    display_name: str = Field(default="", max_length=512)
+
+
 class Creds(_Read):
     """What `<mount>/creds/<role>` returns (api-contract 1.5)."""
 
@@ -57,12 +67,9 @@ class Creds(_Read):
     secret_id: Annotated[SecretStr, _like(UUID)]
 
 
-class VaultPlace(BaseModel):
+class VaultPlace(Place):
     """Where a Vault is, and which namespaces hold the engine and the login."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    address: str
     namespace: str = ""
     auth_namespace: str = ""
 
@@ -87,6 +94,19 @@ class Vault:
         if auth.get("mfa_requirement") and not auth.get("client_token"):
             raise Refusal(self.address, answer, ["the login asks for a second factor (mfa_requirement)"])
         return self._read(Login, auth)
+
+    def look_up(self, token: SecretStr) -> TokenSelf | None:
+        """`GET auth/token/lookup-self`, which costs a use; None where the token's policies don't allow it.
+
+        Raises `Refusal` for a token that Vault does not know, `NotSent`, `Lost`.
+        """
+        try:
+            answer = self._call("GET", "auth/token/lookup-self", token=token, namespace=self._place.auth_namespace)
+        except Refusal as refusal:
+            if policy_denies(refusal):
+                return None
+            raise
+        return self._read(TokenSelf, _object(answer.json(), "data"))
 
     def creds(self, token: SecretStr, mount: str, role: str) -> Creds:
         """`GET <mount>/creds/<role>`: each call makes a token. Raises `Refusal`, `NotSent`, `Lost`."""

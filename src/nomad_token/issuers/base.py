@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Connection
+from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Clock, Deadline
 from nomad_token.credential import Credential
@@ -29,7 +29,9 @@ class Unclear(Exception):
 class Means:
     """What an issuer works with."""
 
-    connect: Callable[[str], Connection]
+    connect: Callable[[Place], Connection]
+    vault: VaultPlace | None
+    """The Vault that the issuer named, with its TLS."""
     id_token: Callable[[str], SecretStr]
     """Get the platform's id token for an audience, masked already."""
     advice: Callable[[str], str]
@@ -60,8 +62,11 @@ class Issuer(Protocol):
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
 
-    # the Vault that the post-step will need; None for an issuer without one
+    # where Vault is, for an issuer that has one
     def vault(self) -> VaultPlace | None: ...  # noqa: D102
+
+    # the Vault token that the user lends, which only its own leases are revoked with; None where there is none
+    def borrowed(self) -> SecretStr | None: ...  # noqa: D102
 
     # be granted a token; raises Error, or Unclear where one may have been made that nobody holds
     def issue(self, env_name: str, means: Means) -> Credential: ...  # noqa: D102

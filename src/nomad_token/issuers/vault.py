@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, PrivateAttr, SecretStr
@@ -15,12 +16,13 @@ from nomad_token.declared import Lookup
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
 from nomad_token.issuers.base import Means, Unclear
-from nomad_token.issuers.vault_refusals import EngineRole, explain_creds, explain_login
-from nomad_token.retry import Verdict, of_making, patiently
+from nomad_token.issuers.vault_refusals import EngineRole, explain_borrowed, explain_creds, explain_login
+from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
 from nomad_token.signals import ANSWER_WITHIN
 from nomad_token.state import Asked, HeldLease, HeldLogin
 from nomad_token.vault_auth import METHODS
-from nomad_token.vault_auth.base import Circumstances, VaultAuth
+from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest, VaultAuth
+from nomad_token.vault_auth.token import Token
 
 _Result = TypeVar("_Result")
 
@@ -49,6 +51,16 @@ def _below_auth(value: str) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """A Vault token to read with."""
+
+    token: SecretStr
+    ends: datetime | None
+    named: str
+    """Its display name as it begins, which Nomad's tokens are named for; empty where it is not known."""
+
+
 class VaultIssuer(InputGroup):
     """The inputs of the issuer, and its two requests (api-contract 1.5 and 3)."""
 
@@ -70,7 +82,8 @@ class VaultIssuer(InputGroup):
     vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
         "jwt",
         about="How the job logs in to Vault. `jwt`: with its id token, so that no secret is stored anywhere. "
-        "`approle`, `kubernetes`, `userpass`, `ldap`, `github`, `custom`: with what their inputs give.",
+        "`approle`, `kubernetes`, `userpass`, `ldap`, `github`, `cert`, `custom`: with what their inputs give. "
+        "`token`: not at all, it is there already.",
     )
     vault_auth_path: Annotated[Mount, AfterValidator(_below_auth)] | None = declare(
         None, about="Where the auth method is mounted, below `auth/`. Without it: the method's name."
@@ -94,11 +107,22 @@ class VaultIssuer(InputGroup):
             auth_namespace=self.vault_auth_namespace or self.vault_namespace,
         )
 
+    def borrowed(self) -> SecretStr | None:
+        """Return the token that the user lends, where that is the method."""
+        return self._auth.vault_token if isinstance(self._auth, Token) else None
+
     def issue(self, env_name: str, means: Means) -> Credential:
         """Log in, and read the role's credential. Raises `Error`, `Unclear`."""
-        vault = Vault(means.connect(self.vault_addr), self.vault())
-        login = self._log_in(vault, means)
-        creds, lease = self._read_creds(vault, login.token, means)
+        place = means.vault or self.vault()
+        vault = Vault(means.connect(place), place)
+        request = self._auth.login_request(
+            Circumstances(self.vault_addr, self._auth_path, means.id_token, lambda path: path.read_text("utf-8"))
+        )
+        if isinstance(request, Borrowed):
+            login = self._borrow(vault, request.token, means)
+        else:
+            login = self._log_in(vault, request, means)
+        creds, lease = self._read_creds(vault, login, means)
         return Credential(
             secret=lease.secret,
             accessor_id=lease.accessor_id,
@@ -111,11 +135,25 @@ class VaultIssuer(InputGroup):
             expires_at=min(lease.ends, login.ends or lease.ends),
         )
 
-    def _log_in(self, vault: Vault, means: Means) -> HeldLogin:
-        request = self._auth.login_request(
-            Circumstances(self.vault_addr, self._auth_path, means.id_token, lambda path: path.read_text("utf-8"))
-        )
+    def _borrow(self, vault: Vault, token: SecretStr, means: Means) -> _Access:
+        """Look at a token that is lent: it must last for the read, and for the lease's end after it."""
+        means.refuse_when_late()
+        began = means.clock.now()
+        try:
+            known = patiently(lambda: vault.look_up(token), of_repeatable, clock=means.clock, deadline=means.deadline)
+        except Failure as failure:
+            raise explain_borrowed(failure, means.advice(failure.address)) from None
+        if known is None:
+            return _Access(token, None, "")
+        if known.num_uses == 1:
+            raise Refused(
+                "`vault-token` has one use left, and no token was read with it.",
+                why="Its last use can't return a credential, and one more is needed to revoke the lease.",
+                fix="Give a token with at least three uses (-use-limit=3), or without a limit.",
+            )
+        return _Access(token, began + timedelta(seconds=known.ttl) if known.ttl else None, known.display_name)
 
+    def _log_in(self, vault: Vault, request: LoginRequest, means: Means) -> _Access:
         def log_in() -> tuple[Login, HeldLogin]:
             began = means.clock.now()
             login = vault.log_in(request.path, request.body)
@@ -139,14 +177,14 @@ class VaultIssuer(InputGroup):
             raise error from None
         if means.custody.plan.revoke:
             _refuse_what_cannot_be_revoked(login, request.path)
-        return held
+        return _Access(held.token, held.ends, self._auth_path.replace("/", "-"))
 
-    def _read_creds(self, vault: Vault, token: SecretStr, means: Means) -> tuple[Creds, HeldLease]:
+    def _read_creds(self, vault: Vault, login: _Access, means: Means) -> tuple[Creds, HeldLease]:
         engine = EngineRole(self.vault_mount, self.role)
 
         def read() -> tuple[Creds, HeldLease]:
             began = means.clock.now()
-            creds = vault.creds(token, self.vault_mount, self.role)
+            creds = vault.creds(login.token, self.vault_mount, self.role)
             held = HeldLease(
                 lease_id=creds.lease_id,
                 accessor_id=creds.accessor_id,
@@ -161,16 +199,18 @@ class VaultIssuer(InputGroup):
             Asked(
                 what="creds",
                 path=engine.path,
-                named=f"vault-{self.role}-{self._auth_path.replace('/', '-')}-",
+                named=f"vault-{self.role}-{login.named}-" if login.named else f"vault-{self.role}-",
                 at=means.clock.now(),
             )
         )
         try:
             return _awaited(read, means)
         except Failure as failure:
-            raise _judged(
-                failure, explain_creds(failure, self.vault(), engine, means.advice(failure.address)), means
-            ) from None
+            error = explain_creds(failure, self.vault(), engine, means.advice(failure.address))
+            # What a token that is lent may have made can't be undone, so it is not asked for a second time.
+            if self.borrowed() is not None and of_making(failure) is Verdict.UNCLEAR:
+                raise error from None
+            raise _judged(failure, error, means) from None
 
     @property
     def _auth_path(self) -> str:

@@ -1,13 +1,12 @@
 """What Vault's refusals mean, in words: what happened, what it usually means, what to do (api-contract 1.5 and 3.1)."""
 
-import socket
-import ssl
 from dataclasses import dataclass
 
-from nomad_token.clients.http import Failure, NotSent, Refusal
+from nomad_token.clients.http import Failure, Refusal
 from nomad_token.clients.vault import VaultPlace, nomad_refused, policy_denies
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.text import pasted, shown
+from nomad_token.unreachable import no_answer
 from nomad_token.vault_auth.base import LoginRequest
 
 
@@ -27,7 +26,7 @@ class EngineRole:
 def explain_login(failure: Failure, request: LoginRequest, place: VaultPlace, advice: str) -> Error:
     """Turn a failed login into an error; *advice* is the platform's on an address that can't be reached."""
     if not isinstance(failure, Refusal):
-        return _no_answer(failure, "vault-addr", advice)
+        return no_answer(failure, "vault", advice)
     if failure.status == 404 and "namespace not found" in failure.said:
         given_as = "vault-namespace" if place.auth_namespace == place.namespace else "vault-auth-namespace"
         return _unknown_namespace(failure, given_as, place.auth_namespace)
@@ -49,10 +48,24 @@ def explain_login(failure: Failure, request: LoginRequest, place: VaultPlace, ad
     return _unexpected(failure, f"to the login at `{request.path}`")
 
 
+def explain_borrowed(failure: Failure, advice: str) -> Error:
+    """Turn a failed look-up of a token that is lent into an error."""
+    if not isinstance(failure, Refusal):
+        return no_answer(failure, "vault", advice)
+    known = _of_any_request(failure)
+    if known is None and failure.status == 403:
+        return Refused(
+            f"Vault does not know `vault-token`: {shown(failure.said)}",
+            why="It has expired, was revoked, is of another Vault or namespace, or was cut when it was pasted.",
+            fix="Give another one, or log in with `vault-auth-method: jwt`, which takes no secret at all.",
+        )
+    return known or _unexpected(failure, "to the look-up of `vault-token`")
+
+
 def explain_creds(failure: Failure, place: VaultPlace, engine: EngineRole, advice: str) -> Error:
     """Turn a failed creds read into an error."""
     if not isinstance(failure, Refusal):
-        return _no_answer(failure, "vault-addr", advice)
+        return no_answer(failure, "vault", advice)
     nomad = nomad_refused(failure)
     if nomad is not None:
         return _nomad_refused_vault(*nomad, mount=engine.mount)
@@ -185,27 +198,4 @@ def _unexpected(refusal: Refusal, to: str) -> Error:
         f"Vault answered {refusal.status} {to}: {shown(refusal.said) or 'nothing more'}",
         why="Not an answer that Vault's documentation names; a proxy may stand before it.",
         fix=f"Check that `vault-addr` leads to Vault: vault status -address={refusal.address}",
-    )
-
-
-def _no_answer(failure: Failure, given_as: str, advice: str) -> Error:
-    """Explain that no answer came, by what stopped it."""
-    cause = failure.cause if isinstance(failure, NotSent) else None
-    match cause:
-        case socket.gaierror():
-            why = "The name of the host is unknown here."
-        case ConnectionRefusedError():
-            why = "Nothing listens at that port."
-        case ssl.SSLCertVerificationError():
-            why = "The server's certificate is not trusted here, or is another server's."
-        case ssl.SSLError():
-            why = "There is no TLS at that port: http:// rather than https://, or a proxy between."
-        case TimeoutError():
-            why = "The host does not answer: a firewall, or a network that is not reached from here."
-        case _:
-            why = ""
-    return Temporary(
-        f"No answer from {failure.address}: {shown(failure.reason)}",
-        why="\n".join(part for part in (why, advice) if part),
-        fix=f"Check `{given_as}`, from the place where the job runs.",
     )

@@ -32,6 +32,12 @@ class Platform(Protocol):
     # where an input was given, None where it is not; empty is not given
     def lookup(self, declared: Declared) -> Found | None: ...  # noqa: D102
 
+    # the text of a file that an input names; raises InputError
+    def read_file(self, path: str) -> str: ...  # noqa: D102
+
+    # the proxy for an address, empty where there is none
+    def proxy(self, address: str) -> str: ...  # noqa: D102
+
     # every name that was given as an input, ours or not
     def given_names(self) -> list[str]: ...  # noqa: D102
 

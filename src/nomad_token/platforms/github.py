@@ -14,13 +14,14 @@ from actions_toolkit.file_command import prepare_key_value_message
 from pydantic import SecretStr
 
 from nomad_token.clients.github import request_id_token
-from nomad_token.clients.http import Connection, Failure, Refusal
+from nomad_token.clients.http import Connection, Failure, Place, Refusal
 from nomad_token.clock import Clock, Deadline
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import Error, InputError, NoIdentity, Temporary
 from nomad_token.platforms.act import ActState
 from nomad_token.platforms.base import Export, Level
 from nomad_token.platforms.files import append, overwrite
+from nomad_token.platforms.proxies import proxy_for
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.text import shown
 
@@ -43,9 +44,9 @@ class GitHub:
     """A step of a GitHub workflow."""
 
     def __init__(
-        self, environ: Mapping[str, str], out: TextIO, *, clock: Clock, connect: Callable[[str], Connection]
+        self, environ: Mapping[str, str], out: TextIO, *, clock: Clock, connect: Callable[[Place], Connection]
     ) -> None:
-        """Run in *environ*, print to *out*; *connect* opens a connection to an address."""
+        """Run in *environ*, print to *out*; *connect* opens a connection."""
         self._environ = environ
         self._out = out
         self._clock = clock
@@ -66,6 +67,28 @@ class GitHub:
             if name in _PLACES and (value := self._environ.get(name, "").strip()):
                 return Found(value, name)
         return None
+
+    def read_file(self, path: str) -> str:
+        """Read a file of the workspace: the container sees no other of the runner's. Raises `InputError`."""
+        inside = self._environ.get("GITHUB_WORKSPACE") == _IN_CONTAINER
+        if inside and path.startswith("/") and not path.startswith("/github/"):
+            raise InputError(
+                f"`{shown(path)}` is a path of the runner, which this container does not see.",
+                fix="Give a path in the workspace, relative to it, or the text itself.",
+            )
+        try:
+            return Path(self._environ.get("GITHUB_WORKSPACE", "."), path).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise InputError(
+                f"`{shown(path)}` can't be read: {reason}.",
+                why="A value that is neither PEM nor base64 of it is taken for a file of the workspace.",
+                fix="Check out the repository before this step, and give the path relative to it.",
+            ) from None
+
+    def proxy(self, address: str) -> str:
+        """Return the proxy that the runner's environment names for *address*."""
+        return proxy_for(address, self._environ)
 
     def given_names(self) -> list[str]:
         """List the names under `with:`, in lower case as the runner leaves no other."""
@@ -101,7 +124,7 @@ class GitHub:
         if not url or not bearer.get_secret_value():
             raise self._no_identity()
         parts = urlsplit(url)
-        connection = self._connect(f"{parts.scheme}://{parts.netloc}")
+        connection = self._connect(Place(address=f"{parts.scheme}://{parts.netloc}"))
         query = dict(parse_qsl(parts.query)) | {"audience": audience}
         try:
             return patiently(

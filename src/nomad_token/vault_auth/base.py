@@ -27,6 +27,13 @@ class LoginRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Borrowed:
+    """A token that is there already, and is not ours to revoke."""
+
+    token: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What a method may need beyond its own inputs."""
 
@@ -62,5 +69,5 @@ class VaultAuth(Protocol):
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
 
-    # make the login request; raises NoIdentity where the job can't prove who it is
-    def login_request(self, circumstances: Circumstances) -> LoginRequest: ...  # noqa: D102
+    # make the login request, or lend a token; raises NoIdentity where the job can't prove who it is
+    def login_request(self, circumstances: Circumstances, /) -> LoginRequest | Borrowed: ...  # noqa: D102

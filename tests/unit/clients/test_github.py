@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
 from nomad_token.clients.github import request_id_token
-from nomad_token.clients.http import Connection, Lost, Refusal
+from nomad_token.clients.http import Connection, Lost, Place, Refusal
 
 AT = "https://actions.test"
 BEARER = SecretStr("canary-bearer")
@@ -20,7 +20,7 @@ def ask(answer: httpx.Response, seen: list[httpx.Request] | None = None) -> Secr
             seen.append(request)
         return answer
 
-    to = Connection(AT, clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler))
+    to = Connection(Place(address=AT), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler))
     return request_id_token(to, "/a/b", {"api-version": "2.0", "audience": "https://vault.test:8200"}, BEARER)
 
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from fakes import FakeClock
 from nomad_token import __version__
-from nomad_token.clients.http import Answer, Connection, Connections, Failure, Lost, NotSent, Refusal, origin
+from nomad_token.clients.http import Answer, Connection, Connections, Failure, Lost, NotSent, Place, Refusal, origin
 
 AT = "https://vault.test"
 CANARY = "hvs.canary-in-http"
@@ -28,12 +28,14 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def connection(handler: Handler, address: str = AT, trace: list[str] | None = None) -> Connection:
     """Speak to a server that is a function."""
     lines = [] if trace is None else trace
-    return Connection(address, clock=FakeClock(), trace=lines.append, transport=httpx.MockTransport(handler))
+    return Connection(
+        Place(address=address), clock=FakeClock(), trace=lines.append, transport=httpx.MockTransport(handler)
+    )
 
 
 def real(address: str) -> Connection:
     """Speak over a socket."""
-    return Connection(address, clock=FakeClock(), trace=lambda _: None)
+    return Connection(Place(address=address), clock=FakeClock(), trace=lambda _: None)
 
 
 class Redirecting:
@@ -237,7 +239,7 @@ def test_answer_is_bounded(pieces: int, size: int, seconds: float, reason: str) 
     clock = FakeClock()
     body = Slow(clock, pieces, size, seconds)
     to = Connection(
-        AT,
+        Place(address=AT),
         clock=clock,
         trace=lambda _: None,
         transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=body)),
@@ -310,9 +312,9 @@ def test_origin(address: str, expected: str) -> None:
 def test_one_connection_an_address() -> None:
     """What is asked of one server goes over one pool; closing closes all."""
     connections = Connections(FakeClock(), lambda _: None, httpx.MockTransport(lambda _: httpx.Response(204)))
-    first, other = connections("https://a.test"), connections("https://b.test")
+    first, other = connections(Place(address="https://a.test")), connections(Place(address="https://b.test"))
 
-    assert connections("https://a.test") is first
+    assert connections(Place(address="https://a.test")) is first
     assert other is not first
     assert first.send("GET", "/").status == 204
     connections.close()
@@ -425,8 +427,9 @@ def test_environment_steers_nothing(tmp_path: Path) -> None:
         client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     script = (
-        "import sys\nfrom nomad_token.clients.http import Connection\nfrom nomad_token.clock import SystemClock\n"
-        "to = Connection(sys.argv[1], clock=SystemClock(), trace=lambda _: None)\n"
+        "import sys\nfrom nomad_token.clients.http import Connection, Place\n"
+        "from nomad_token.clock import SystemClock\n"
+        "to = Connection(Place(address=sys.argv[1]), clock=SystemClock(), trace=lambda _: None)\n"
         "print(to.send('GET', '/v1/x').status)"
     )
     with listening(serve) as port:

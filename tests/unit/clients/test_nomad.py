@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import NOMAD, FakeClock, nomad_error
-from nomad_token.clients.http import Connection, Lost, Refusal
+from nomad_token.clients.http import Connection, Lost, Place, Refusal
 from nomad_token.clients.nomad import Nomad, NomadPlace, Standing
 
 ACCESSOR = "acce5500-0000-4000-8000-000000000001"
@@ -34,7 +34,9 @@ def nomad(answer: httpx.Response, seen: list[httpx.Request] | None = None, regio
             seen.append(request)
         return answer
 
-    to = Connection(NOMAD, clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler))
+    to = Connection(
+        Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler)
+    )
     return Nomad(to, NomadPlace(address=NOMAD, region=region))
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import DENIED, GONE, GONE_ANEW, VAULT, FakeClock, vault_error
-from nomad_token.clients.http import Answer, Connection, Lost, Refusal
+from nomad_token.clients.http import Answer, Connection, Lost, Place, Refusal
 from nomad_token.clients.vault import CREDS_SECONDS, Vault, VaultPlace, nomad_refused, policy_denies
 
 TOKEN = SecretStr("hvs.canary-token")
@@ -39,7 +39,9 @@ class Server:
 
     def vault(self, namespace: str = "", auth_namespace: str = "") -> Vault:
         """Speak to this server."""
-        to = Connection(VAULT, clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(self))
+        to = Connection(
+            Place(address=VAULT), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(self)
+        )
         return Vault(to, VaultPlace(address=VAULT, namespace=namespace, auth_namespace=auth_namespace))
 
 

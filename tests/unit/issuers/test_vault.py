@@ -25,6 +25,7 @@ def means(world: World, *, revoke: bool = True, seconds: float = 120) -> Means:
     custody = Custody(world.platform, world.signals, plan=plan)
     return Means(
         world.connections,
+        None,
         lambda audience: world.platform.id_token(audience, Deadline(world.clock, seconds)),
         world.platform.unreachable,
         custody,

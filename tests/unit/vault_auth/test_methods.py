@@ -11,7 +11,7 @@ from nomad_token.clients.http import Answer, Refusal
 from nomad_token.errors import Error, InputError, NoIdentity, NotFound, Refused
 from nomad_token.order import all_declared
 from nomad_token.vault_auth import METHODS
-from nomad_token.vault_auth.base import Circumstances, LoginRequest
+from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest
 
 CANARY = "canary-of-a-secret"
 POD = jwt(sub="system:serviceaccount:ci:runner")
@@ -23,6 +23,8 @@ GIVEN: dict[str, dict[str, str]] = {
     "userpass": {"vault-username": "o'neill/x", "vault-password": CANARY},
     "ldap": {"vault-username": "bob", "vault-password": CANARY},
     "github": {"vault-github-token": CANARY},
+    "token": {"vault-token": CANARY},
+    "cert": {"vault-auth-role": "deploy-app"},
     "custom": {"vault-auth-payload": json.dumps({"secret": CANARY, "deep": {"n": 1}})},
 }
 SENT: dict[str, tuple[str, dict[str, object]]] = {
@@ -32,6 +34,7 @@ SENT: dict[str, tuple[str, dict[str, object]]] = {
     "userpass": ("auth/m/login/o%27neill%2Fx", {"password": CANARY}),
     "ldap": ("auth/m/login/bob", {"password": CANARY}),
     "github": ("auth/m/login", {"token": CANARY}),
+    "cert": ("auth/m/login", {"name": "deploy-app"}),
     "custom": ("auth/m/login", {"secret": CANARY, "deep": {"n": 1}}),
 }
 
@@ -48,7 +51,9 @@ def circumstances(path: str = "m") -> Circumstances:
 def request(method: str, **changed: str) -> LoginRequest:
     """Make the login request of *method*."""
     given = GIVEN[method] | {name.replace("_", "-"): value for name, value in changed.items()}
-    return METHODS[method].read(World(given).platform.lookup).login_request(circumstances())
+    made = METHODS[method].read(World(given).platform.lookup).login_request(circumstances())
+    assert isinstance(made, LoginRequest)
+    return made
 
 
 def refusal(status: int, *said: str) -> Refusal:
@@ -59,10 +64,19 @@ def refusal(status: int, *said: str) -> Refusal:
 
 def test_every_method_is_in_the_table() -> None:
     """A method that is registered is tested here."""
-    assert set(GIVEN) == set(SENT) == set(METHODS)
+    assert set(GIVEN) == {*SENT, "token"} == set(METHODS)
 
 
-@pytest.mark.parametrize("method", METHODS)
+def test_token_is_lent() -> None:
+    """A token that is given is used as it is: there is no login."""
+    lent = METHODS["token"].read(World(GIVEN["token"]).platform.lookup).login_request(circumstances())
+
+    assert isinstance(lent, Borrowed)
+    assert lent.token.get_secret_value() == CANARY
+    assert CANARY not in repr(lent)
+
+
+@pytest.mark.parametrize("method", SENT)
 def test_login_request(method: str) -> None:
     """Each method sends what Vault's own documentation asks for, to the path where it is mounted."""
     made = request(method)
@@ -73,7 +87,7 @@ def test_login_request(method: str) -> None:
     assert (made.path, body) == SENT[method]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SENT)
 def test_secrets_are_in_no_repr(method: str) -> None:
     """Neither the inputs of a method nor its request show a secret."""
     read = METHODS[method].read(World(GIVEN[method]).platform.lookup)
@@ -81,7 +95,7 @@ def test_secrets_are_in_no_repr(method: str) -> None:
     assert CANARY not in f"{read!r} {read} {request(method)!r}"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SENT)
 def test_foreign_refusals_are_left_to_others(method: str) -> None:
     """A refusal that any login can meet is not explained as the method's own."""
     assert request(method).explain(refusal(503, "Vault is sealed")) is None
@@ -108,6 +122,8 @@ def test_inputs_say_who_reads_them(method: str) -> None:
         ("ldap", 400, "ldap operation failed: invalid credentials", Refused, ["`vault-password`"]),
         ("ldap", 400, "auth method not configured", Refused, ["never configured", "auth/ldap/config"]),
         ("github", 500, "user is not part of required org", Refused, ["read:org", "auth/m/config"]),
+        ("cert", 400, "no client certificate found", Refused, ["`vault-client-cert`", "proxy"]),
+        ("cert", 400, "invalid certificate or no client certificate supplied", Refused, ["auth/m/certs"]),
         ("kubernetes", 400, 'invalid role name "deploy-app"', NotFound, ["`vault-auth-role`", "auth/m/role"]),
         ("kubernetes", 403, "service account name not authorized", Refused, ["serviceaccount:ci:runner", "deploy-app"]),
         ("kubernetes", 403, "namespace not authorized", Refused, ["bound_service_account_namespaces"]),
