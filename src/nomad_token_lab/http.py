@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nomad_token_lab.clock import Clock
 
-# What the lab's own Vault says it is when it talks to Nomad or to an issuer.
+# What the lab's own servers say they are when they talk to each other.
 VAULT_AGENT: Final = "nomad-token-lab-vault"
+NOMAD_AGENT: Final = "nomad-token-lab-nomad"
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Record:
 
     @property
     def internal(self) -> bool:
-        """Whether the lab's own Vault made it."""
-        return self.user_agent == VAULT_AGENT
+        """Whether one of the lab's own servers made it."""
+        return self.user_agent in {VAULT_AGENT, NOMAD_AGENT}
 
 
 class Recorder:

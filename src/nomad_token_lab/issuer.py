@@ -1,6 +1,7 @@
 """GitHub's OIDC issuer, and the endpoint at which a job asks the runner's service for an id token."""
 
 import hmac
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -8,7 +9,6 @@ from typing import Any, Final
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from pydantic import SecretStr
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -85,19 +85,25 @@ class Issuer:
             **_PUSH,
             **self.claims,
         }
-        kept = {name: value for name, value in claims.items() if value is not None}
-        header = {"typ": "JWT", "alg": "RS256", "kid": _key().kid}
-        return SecretStr(jwt.encode(header, kept, _key()))
+        return self.signed(claims)
 
-    def app(self) -> Starlette:
+    def signed(self, claims: Mapping[str, Any]) -> SecretStr:
+        """Return a JWT with *claims*, those that are None left out."""
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return SecretStr(jwt.encode({"typ": "JWT", "alg": "RS256", "kid": _key().kid}, kept, _key()))
+
+    @property
+    def public_key(self) -> str:
+        """The PEM of the key that it signs with."""
+        return _key().as_pem(private=False).decode()
+
+    def routes(self) -> list[Route]:
         """Return the routes."""
-        return Starlette(
-            routes=[
-                Route("/.well-known/openid-configuration", self._discovery),
-                Route("/.well-known/jwks", self._jwks),
-                Route("/idtoken", self._id_token),
-            ]
-        )
+        return [
+            Route("/.well-known/openid-configuration", self._discovery),
+            Route("/.well-known/jwks", self._jwks),
+            Route("/idtoken", self._id_token),
+        ]
 
     async def _discovery(self, _request: Request) -> Response:
         return JSONResponse(

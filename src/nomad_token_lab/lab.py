@@ -2,25 +2,32 @@
 
 import contextlib
 import socket
+import ssl
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import httpx
 from pydantic import SecretStr
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from nomad_token_lab.clock import Clock
+from nomad_token_lab.cluster import Cluster
 from nomad_token_lab.faults import Fault, FaultLine, ServerName
 from nomad_token_lab.http import Record, Recorder
 from nomad_token_lab.issuer import Issuer
+from nomad_token_lab.members import Members
 from nomad_token_lab.nomad import api as nomad_api
 from nomad_token_lab.nomad.profile import Profile
 from nomad_token_lab.nomad.state import Nomad
-from nomad_token_lab.serve import Servers, bound
+from nomad_token_lab.serve import Served, Servers, Tls, bound
 from nomad_token_lab.trust import Trust, trust
 from nomad_token_lab.vault import api as vault_api
 from nomad_token_lab.vault.dispatch import new_vault
 from nomad_token_lab.vault.state import Dialect
+
+_SERVERS: Final[tuple[ServerName, ...]] = ("github", "vault", "nomad")
 
 
 class Lab:
@@ -39,16 +46,28 @@ class Lab:
         trust: bool = False,
         dialect: Dialect = Dialect.VAULT,
         profile: Profile = Profile.FROM_1_10_1,
+        regions: tuple[str, ...] = ("global",),
+        tls: Tls | Mapping[ServerName, Tls] | None = None,
     ) -> None:
-        """Make the servers; port 0 is any free one."""
+        """Make the servers; port 0 is any free one. Nomad has a server a region, the first being authoritative.
+
+        With *tls*, all of them speak it, or those that it names. Among each other they verify nothing.
+        """
         self.github = Issuer(Clock())
+        self.members = Members()
+        self.cluster = Cluster(self.github)
         self.vault = new_vault(Clock())
-        self.nomad = Nomad(Clock())
-        self.vault.dialect, self.nomad.profile = dialect, profile
+        self.nomad = Nomad(Clock(), regions[0])
+        self.regions = {regions[0]: self.nomad, **{name: self.nomad.federated(name) for name in regions[1:]}}
+        self.vault.dialect = dialect
+        for nomad in self.regions.values():
+            nomad.profile = profile
         self.requests: list[Record] = []
         self.faults: list[Fault] = []
         self._host = host
+        self._tls: Mapping[ServerName, Tls] = dict.fromkeys(_SERVERS, tls) if isinstance(tls, Tls) else tls or {}
         self._ports = {"github": github_port, "vault": vault_port, "nomad": nomad_port}
+        self._ports |= dict.fromkeys(regions[1:], 0)
         self._trusts = trust
         self._servers: Servers | None = None
         self.root_token = SecretStr(self.vault.root.id)
@@ -77,21 +96,38 @@ class Lab:
         self.mark()
 
     def _serve(self, sockets: dict[str, socket.socket]) -> None:
-        addresses = {name: f"http://{self._host}:{sock.getsockname()[1]}" for name, sock in sockets.items()}
-        self.github.addr, self.vault.addr, self.nomad.addr = (addresses[name] for name in ("github", "vault", "nomad"))
+        self.github.addr, self.vault.addr, self.nomad.addr = (self._addr(name, sockets[name]) for name in _SERVERS)
+        for upstream in (self.vault.upstream, *(nomad.upstream for nomad in self.regions.values())):
+            upstream.tls = next((_unverifying(tls) for tls in self._tls.values()), None)
         self._servers = Servers(
             [
-                (sockets["github"], self._observed("github", self.github.app(), self.github.clock)),
-                (sockets["vault"], self._observed("vault", vault_api.app(self.vault), self.vault.clock)),
-                (sockets["nomad"], self._observed("nomad", nomad_api.app(self.nomad), self.nomad.clock)),
+                self._served("github", sockets["github"], self._outside(), self.github.clock),
+                self._served("vault", sockets["vault"], vault_api.app(self.vault), self.vault.clock),
+                self._served("nomad", sockets["nomad"], nomad_api.app(self.nomad), self.nomad.clock),
+                *self._elsewhere(sockets),
             ],
             tick=self.vault.settle_soon,
         )
+
+    def _addr(self, server: ServerName, sock: socket.socket) -> str:
+        return f"{'https' if server in self._tls else 'http'}://{self._host}:{sock.getsockname()[1]}"
+
+    def _outside(self) -> ASGIApp:
+        """Return what is neither Vault nor Nomad: GitHub's issuer and API, and the API of a Kubernetes cluster."""
+        return Starlette(routes=[*self.github.routes(), *self.members.routes(), *self.cluster.routes()])
+
+    def _elsewhere(self, sockets: dict[str, socket.socket]) -> Iterator[Served]:
+        """Return the servers of the other regions; what is asked of one is recorded as a request to Nomad."""
+        for region, nomad in self.regions.items():
+            if nomad is not self.nomad:
+                nomad.addr = self._addr("nomad", sockets[region])
+                yield self._served("nomad", sockets[region], nomad_api.app(nomad), nomad.clock)
 
     def stop(self) -> None:
         """Stop serving; what has happened stays to be looked at."""
         if self._servers:
             self._servers.call(self.vault.upstream.aclose())
+            self._servers.call(self.nomad.upstream.aclose())
             self._servers.stop()
             self._servers = None
 
@@ -107,7 +143,8 @@ class Lab:
     def mark(self) -> None:
         """Begin anew: forget the requests, and leave tokens that live now out of both servers' `live_tokens`."""
         self.vault.mark()
-        self.nomad.mark()
+        for nomad in self.regions.values():
+            nomad.mark()
         self.requests.clear()
 
     def advance(self, seconds: float) -> None:
@@ -123,22 +160,30 @@ class Lab:
 
     def vault_client(self) -> httpx.Client:
         """Return a client of Vault that may do everything."""
-        return _client(self.vault.addr, {"X-Vault-Token": self.root_token.get_secret_value()})
+        return self._client("vault", self.vault.addr, {"X-Vault-Token": self.root_token.get_secret_value()})
 
     def nomad_client(self) -> httpx.Client:
         """Return a client of Nomad that may do everything."""
-        return _client(self.nomad.addr, {"X-Nomad-Token": self.management_token.get_secret_value()})
+        return self._client("nomad", self.nomad.addr, {"X-Nomad-Token": self.management_token.get_secret_value()})
+
+    def _client(self, server: ServerName, addr: str, headers: dict[str, str]) -> httpx.Client:
+        # Loopback: no proxy of the environment, and no CA bundle to load.
+        context = _unverifying(self._tls[server]) if server in self._tls else False
+        return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=context)
 
     def _trust(self) -> None:
         settings = Trust(oidc_discovery_url=self.github.addr, audience=self.audience, nomad_address=self.nomad.addr)
         with self.vault_client() as vault, self.nomad_client() as nomad:
             trust(settings, vault=vault, nomad=nomad)
 
-    def _observed(self, server: ServerName, app: ASGIApp, clock: Clock) -> ASGIApp:
+    def _served(self, server: ServerName, sock: socket.socket, app: ASGIApp, clock: Clock) -> Served:
         faulty = FaultLine(app, server=server, faults=self.faults)
-        return Recorder(faulty, server=server, records=self.requests, clock=clock)
+        return sock, Recorder(faulty, server=server, records=self.requests, clock=clock), self._tls.get(server)
 
 
-def _client(addr: str, headers: dict[str, str]) -> httpx.Client:
-    # Loopback without TLS: no proxy of the environment, and no CA bundle to load.
-    return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=False)  # noqa: S501
+def _unverifying(tls: Tls) -> ssl.SSLContext:
+    """Return what the lab's own clients and servers connect with: nothing is verified, the server's own pair shown."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context

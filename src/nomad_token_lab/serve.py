@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import uvicorn
@@ -26,14 +29,32 @@ def bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port))
 
 
+@dataclass(frozen=True)
+class Tls:
+    """How a server speaks TLS: PEM files, all of them.
+
+    With `client_ca` a client may show a certificate, which one of the authorities in that file must have signed;
+    `requires_client` lets nobody in without one, and asks that `certificate` be good for a client too, since the lab's
+    own servers show it to each other.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    requires_client: bool = False
+
+
+Served = tuple[socket.socket, ASGIApp, Tls | None]
+
+
 class Servers:
     """Serves applications until it is stopped; `tick` is called ten times a second."""
 
-    def __init__(self, apps: list[tuple[socket.socket, ASGIApp]], tick: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, apps: list[Served], tick: Callable[[], Awaitable[None]]) -> None:
         """Start."""
         self._told = asyncio.Event()
-        self._servers = [_Server(_config(app), self._told) for _, app in apps]
-        self._sockets = [sock for sock, _ in apps]
+        self._servers = [_Server(_config(app, tls), self._told) for _, app, tls in apps]
+        self._sockets = [sock for sock, _, _ in apps]
         self._tick = tick
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="nomad-token-lab", daemon=True)
@@ -87,9 +108,14 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
+    asks = ssl.CERT_REQUIRED if tls and tls.requires_client else ssl.CERT_OPTIONAL
     return uvicorn.Config(
         app,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
+        ssl_cert_reqs=asks if tls and tls.client_ca else ssl.CERT_NONE,
         http=CuttableProtocol,
         ws="none",
         lifespan="off",

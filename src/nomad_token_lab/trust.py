@@ -54,26 +54,26 @@ def trust(settings: Trust, *, vault: httpx.Client, nomad: httpx.Client) -> None:
     Raises:
         httpx.HTTPStatusError: a server refused, in its own words.
     """
-    _put(nomad, "acl/policy/deployer", {"Name": "deployer", "Rules": DEPLOYER})
-    access = _put(nomad, "acl/token", {"Name": "vault", "Type": "management"}).json()["SecretID"]
+    written(nomad, "acl/policy/deployer", {"Name": "deployer", "Rules": DEPLOYER})
+    access = written(nomad, "acl/token", {"Name": "vault", "Type": "management"}).json()["SecretID"]
     _trust_in_nomad(settings, vault, access)
     _trust_in_github(settings, vault)
 
 
 def _trust_in_nomad(settings: Trust, vault: httpx.Client, access: str) -> None:
     mount = settings.mount
-    _put(vault, f"sys/mounts/{mount}", {"type": settings.plugin})
-    _put(vault, f"{mount}/config/access", {"address": settings.nomad_address, "token": access})
-    _put(vault, f"{mount}/config/lease", {"ttl": "30m", "max_ttl": "1h"})
-    _put(vault, f"{mount}/role/deployer", {"policies": "deployer", "type": "client"})
+    written(vault, f"sys/mounts/{mount}", {"type": settings.plugin})
+    written(vault, f"{mount}/config/access", {"address": settings.nomad_address, "token": access})
+    written(vault, f"{mount}/config/lease", {"ttl": "30m", "max_ttl": "1h"})
+    written(vault, f"{mount}/role/deployer", {"policies": "deployer", "type": "client"})
 
 
 def _trust_in_github(settings: Trust, vault: httpx.Client) -> None:
     issuer = settings.oidc_discovery_url
-    _put(vault, "sys/auth/jwt", {"type": "jwt"})
-    _put(vault, "auth/jwt/config", {"oidc_discovery_url": issuer, "bound_issuer": issuer})
-    _put(vault, "sys/policies/acl/nomad-deployer", {"policy": _NOMAD_DEPLOYER.format(mount=settings.mount)})
-    _put(vault, "auth/jwt/role/deploy-app", login_role(settings))
+    written(vault, "sys/auth/jwt", {"type": "jwt"})
+    written(vault, "auth/jwt/config", {"oidc_discovery_url": issuer, "bound_issuer": issuer})
+    written(vault, "sys/policies/acl/nomad-deployer", {"policy": _NOMAD_DEPLOYER.format(mount=settings.mount)})
+    written(vault, "auth/jwt/role/deploy-app", login_role(settings))
 
 
 def login_role(settings: Trust) -> dict[str, Any]:
@@ -94,7 +94,12 @@ def login_role(settings: Trust) -> dict[str, Any]:
     }
 
 
-def _put(client: httpx.Client, path: str, body: Mapping[str, Any]) -> httpx.Response:
+def written(client: httpx.Client, path: str, body: Mapping[str, Any]) -> httpx.Response:
+    """Write *body* at *path*, and return the answer.
+
+    Raises:
+        httpx.HTTPStatusError: with the server's own words.
+    """
     answer = client.put(f"/v1/{path}", json=body)
     if answer.is_error:
         text = f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text.strip()}"

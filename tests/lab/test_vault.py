@@ -89,7 +89,7 @@ def test_openbao_knows_no_namespace_and_vault_ignores_one(ways: Ways) -> None:
 
     assert vault.status_code == 200
     assert refusal(bao) == (404, ["namespace not found"])
-    assert bao.headers["x-vault-namespace"] == "team/"
+    assert bao.headers["x-vault-namespace"] == "team"
 
 
 def test_lookup_self_shows_what_a_token_is(ways: Ways) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/acl/…`: bootstrap, tokens, policies, auth methods (api-contract 2.3 to 2.5)."""
+"""`/v1/acl/…`: bootstrap, tokens, policies (api-contract 2.3 to 2.5)."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ from starlette.routing import Route
 
 from nomad_token_lab import ids
 from nomad_token_lab.nomad.errors import NomadError, denied
+from nomad_token_lab.nomad.pages import page
+from nomad_token_lab.nomad.policies import Policy
 from nomad_token_lab.nomad.profile import Profile
-from nomad_token_lab.nomad.state import Nomad, Policy
+from nomad_token_lab.nomad.state import Nomad
 from nomad_token_lab.nomad.tokens import Token, Wanted
 from nomad_token_lab.nomad.wire import Call, route
 
@@ -19,49 +21,68 @@ _DISABLED = {"AccessorID": "acls-disabled", "Name": "ACLs disabled token", "Type
 def routes(nomad: Nomad) -> list[Route]:
     """Return the routes of *nomad*'s ACL endpoints."""
     return [
-        route(nomad, "WRITE", "/v1/acl/bootstrap", _bootstrap),
+        route(nomad, "WRITE", "/v1/acl/bootstrap", _bootstrap, home=True),
         route(nomad, "GET", "/v1/acl/tokens", _tokens),
         route(nomad, "WRITE", "/v1/acl/token", _mint),
         route(nomad, "GET", "/v1/acl/token/self", _self),
         route(nomad, "GET DELETE WRITE", "/v1/acl/token/{accessor}", _token),
+        route(nomad, "DELETE", "/v1/acl/token/", _unnamed),
         route(nomad, "GET", "/v1/acl/policies", _policies),
-        route(nomad, "GET DELETE WRITE", "/v1/acl/policy/{name}", _policy),
-        route(nomad, "GET", "/v1/acl/auth-methods", _auth_methods),
+        route(nomad, "GET DELETE WRITE", "/v1/acl/policy/{name}", _policy, home=True),
     ]
 
 
-def _full(call: Call, token: Token) -> dict[str, Any]:
-    return token.full(ttl_as_number=call.nomad.profile is Profile.UP_TO_1_4)
+def full(nomad: Nomad, token: Token) -> dict[str, Any]:
+    """Return *token* as *nomad*'s version writes it, secret included."""
+    return token.full(nomad.roles, nomad.release)
 
 
 async def _bootstrap(call: Call) -> Response:
     body = await call.body() if await call.request.body() else {}
-    return call.written(_full(call, call.nomad.bootstrap(body.get("BootstrapSecret", ""))))
+    return call.written(full(call.nomad, call.nomad.bootstrap(body.get("BootstrapSecret", ""))))
 
 
 def _tokens(call: Call) -> Response:
     call.acl_caller().require_management()
-    prefix = call.request.query_params.get("prefix", "")
-    return call.read([token.stub() for token in call.nomad.tokens.values() if token.accessor.startswith(prefix)])
+    query, nomad = call.request.query_params, call.nomad
+    prefix = query.get("prefix", "")
+    found = [token for token in nomad.known() if token.accessor.startswith(prefix)]
+    stubs = [token.stub(nomad.roles, nomad.release) for token in found]
+    shown, next_token = page(stubs, query, indexed=not prefix)
+    return call.read(shown, next_token=next_token)
 
 
 async def _mint(call: Call) -> Response:
+    call.nomad.require_acl()
+    body = await call.body()
+    # Which region is to do it is decided before anybody asks who wants it.
+    if any(value for name, value in body.items() if name.lower() == "global"):
+        call = call.at_home()
     call.acl_caller().require_management()
-    return call.written(_full(call, call.nomad.mint(Wanted.of(await call.body()))))
+    nomad = call.nomad
+    return call.written(full(nomad, nomad.mint(Wanted.of(body, nomad.roles, nomad.release))))
 
 
 async def _token(call: Call) -> Response:
     accessor = call.part("accessor")
     if call.request.method == "GET":
-        return call.read(_full(call, _visible(call, accessor)))
-    call.acl_caller().require_management()
+        return call.read(full(call.nomad, _visible(call, accessor)))
     if call.is_write:
-        wanted = Wanted.of(await call.body())
-        if wanted.accessor != accessor:
+        body = await call.body()
+        if accessor not in [value for name, value in body.items() if name.lower() == "accessorid"]:
+            call.acl_caller().require_management()
             raise NomadError(400, "ACL token accessor does not match request path")
-        return call.written(_full(call, call.nomad.mint(wanted)))
+        return await _mint(call)
+    call.acl_caller().require_management()
+    if call.nomad.require_deletable(accessor).is_global:
+        call = call.at_home()
+        call.acl_caller().require_management()
     call.nomad.delete_token(accessor)
     return call.written()
+
+
+def _unnamed(_call: Call) -> Response:
+    raise NomadError(400, "Missing Token Accessor")
 
 
 def _visible(call: Call, accessor: str) -> Token:
@@ -73,7 +94,7 @@ def _visible(call: Call, accessor: str) -> Token:
     caller = call.acl_caller()
     if not ids.is_guid(accessor):
         raise NomadError(500, "acl token lookup failed: index error: UUID must be 36 characters")
-    token = call.nomad.tokens.get(accessor)
+    token = call.nomad.by_accessor(accessor)
     if caller.is_management:
         if token is None:
             raise NomadError(404, "ACL token not found")
@@ -99,34 +120,24 @@ def _self(call: Call) -> Response:
                 500, "failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts"
             )
         raise NomadError(500, "acl token lookup failed: index error: UUID must be 36 characters")
-    token = nomad.by_secret(call.secret)
+    token = nomad.seen(call.secret)
     if token is None:
         raise denied() if is_new else NomadError(404, "ACL token not found")
     if is_new and nomad.is_expired(token):
         raise NomadError(500, "ACL token expired")
-    return call.read(_full(call, token))
-
-
-def _policy_stub(policy: Policy) -> dict[str, Any]:
-    return {
-        "Name": policy.name,
-        "Description": policy.description,
-        "JobACL": None,
-        "CreateIndex": policy.create_index,
-        "ModifyIndex": policy.modify_index,
-    }
+    return call.read(full(nomad, token))
 
 
 def _held(call: Call) -> list[Policy]:
-    """Return the policies that exist and that the caller holds; a manager holds all."""
+    """Return the policies that exist and that the caller holds, by its roles too; a manager holds all."""
     caller = call.acl_caller()
-    names = caller.token.policies if caller.token else ("anonymous",)
+    names = call.nomad.policies_of(caller.token) if caller.token else {"anonymous"}
     return [policy for policy in call.nomad.policies.values() if caller.is_management or policy.name in names]
 
 
 def _policies(call: Call) -> Response:
     prefix = call.request.query_params.get("prefix", "")
-    return call.read([_policy_stub(policy) for policy in _held(call) if policy.name.startswith(prefix)])
+    return call.read([policy.stub() for policy in _held(call) if policy.name.startswith(prefix)])
 
 
 async def _policy(call: Call) -> Response:
@@ -134,16 +145,11 @@ async def _policy(call: Call) -> Response:
     if call.request.method == "GET":
         held = {policy.name: policy for policy in _held(call)}
         if name in held:
-            return call.read({**_policy_stub(held[name]), "Rules": held[name].rules})
+            return call.read({**held[name].stub(), "Rules": held[name].rules})
         raise NomadError(404, "ACL policy not found") if call.caller().is_management else denied()
     call.acl_caller().require_management()
     if call.is_write:
-        nomad.put_policy(name, await call.body())
+        nomad.policies.put(name, await call.body())
     elif nomad.policies.pop(name, None) is None:
         raise NomadError(404, "ACL policy not found")
     return call.written()
-
-
-def _auth_methods(call: Call) -> Response:
-    call.nomad.require_acl()
-    return call.read([])

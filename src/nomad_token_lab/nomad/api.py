@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from nomad_token_lab.nomad import acl_api, jobs_api
+from nomad_token_lab.nomad import acl_api, identity_api, jobs_api
 from nomad_token_lab.nomad.state import Nomad
 from nomad_token_lab.nomad.wire import Call, route
 
@@ -17,7 +17,7 @@ def app(nomad: Nomad) -> Starlette:
         route(nomad, "GET", "/v1/agent/health", _health, leaderless=True),
         route(nomad, "GET", "/v1/agent/self", _agent, leaderless=True),
     ]
-    routes = [*server, *acl_api.routes(nomad), *jobs_api.routes(nomad)]
+    routes = [*server, *acl_api.routes(nomad), *identity_api.routes(nomad), *jobs_api.routes(nomad)]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_method})
 
 
@@ -34,7 +34,7 @@ def _leader(call: Call) -> Response:
 
 
 def _regions(call: Call) -> Response:
-    return call.read([call.nomad.region])
+    return call.read(sorted(call.nomad.federation))
 
 
 def _health(call: Call) -> Response:
@@ -52,7 +52,7 @@ def _agent(call: Call) -> Response:
                 "Region": nomad.region,
                 "Datacenter": "dc1",
                 "ACL": {"Enabled": nomad.acl_enabled},
-                "Version": {"Version": nomad.profile.value, "VersionPrerelease": ""},
+                "Version": {"Version": nomad.version, "VersionPrerelease": ""},
             },
             "member": {"Name": f"lab.{nomad.region}", "Status": "alive"},
             "stats": {"nomad": {"server": "true", "leader": str(nomad.leader).lower()}},

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from nomad_token_lab import http
 from nomad_token_lab.nomad.errors import NomadError
+from nomad_token_lab.nomad.profile import Release
 from nomad_token_lab.nomad.state import Caller, Nomad
 
 _BOOL: Final = frozenset({"", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
@@ -22,10 +23,19 @@ class Call:
     """A request, with what Nomad reads from it."""
 
     def __init__(self, nomad: Nomad, request: Request) -> None:
-        """Wrap *request*."""
+        """Wrap *request*, which *nomad* answers: the server of the region that was asked for."""
         self.nomad = nomad
         self.request = request
         self.secret = http.bearer(request.headers, "x-nomad-token")
+
+    def at_home(self) -> "Call":
+        """Return the call as the authoritative region answers it, to which what is global is forwarded.
+
+        Raises:
+            NomadError: 500, it has no leader.
+        """
+        self.nomad.authoritative.require_leader()
+        return Call(self.nomad.authoritative, self.request)
 
     @property
     def is_write(self) -> bool:
@@ -43,7 +53,7 @@ class Call:
 
     def caller(self) -> Caller:
         """Return who asks."""
-        return self.nomad.caller(self.secret)
+        return self.nomad.caller(self.secret, stale="stale" in self.request.query_params)
 
     def acl_caller(self) -> Caller:
         """Return who asks, at an endpoint that is there only when ACLs are on."""
@@ -66,9 +76,10 @@ class Call:
             raise NomadError(400, "json: cannot unmarshal into Go value")
         return body
 
-    def read(self, value: object) -> Response:
-        """Answer a read."""
+    def read(self, value: object, *, next_token: str = "") -> Response:
+        """Answer a read; *next_token* leads to the next page of a list."""
         headers = {
+            **({"X-Nomad-NextToken": next_token} if next_token else {}),
             "X-Nomad-Index": str(self.nomad.index),
             "X-Nomad-KnownLeader": "true" if self.nomad.leader else "false",
             "X-Nomad-LastContact": "0",
@@ -81,15 +92,29 @@ class Call:
         return Response(headers=headers) if value is None else JSONResponse(value, headers=headers)
 
 
-def route(nomad: Nomad, methods: str, path: str, endpoint: Endpoint, *, leaderless: bool = False) -> Route:
-    """Return the route *path* for *methods* (`GET DELETE`, `WRITE` being PUT and POST)."""
+def route(  # noqa: PLR0913 - what a route is
+    nomad: Nomad,
+    methods: str,
+    path: str,
+    endpoint: Endpoint,
+    *,
+    leaderless: bool = False,
+    since: Release = (),
+    home: bool = False,
+) -> Route:
+    """Return the route *path* for *methods* (`GET DELETE`, `WRITE` being PUT and POST).
+
+    It is there *since* a release; what it writes is global when it is of *home*, the authoritative region.
+    """
 
     async def answered(request: Request) -> Response:
         try:
-            _check_query(nomad, request.query_params)
+            if nomad.release < since:
+                return PlainTextResponse("", 404)
+            call = Call(_asked(nomad, request.query_params), request)
             if not leaderless and "stale" not in request.query_params:
-                nomad.require_leader()
-            answer = endpoint(Call(nomad, request))
+                call.nomad.require_leader()
+            answer = endpoint(call.at_home() if home and request.method != "GET" else call)
             return answer if isinstance(answer, Response) else await answer
         except NomadError as error:
             return PlainTextResponse(error.text, error.status)
@@ -98,10 +123,13 @@ def route(nomad: Nomad, methods: str, path: str, endpoint: Endpoint, *, leaderle
     return Route(path, answered, methods=names)
 
 
-def _check_query(nomad: Nomad, query: Mapping[str, str]) -> None:
-    if query.get("region", nomad.region) not in {"", nomad.region}:
+def _asked(nomad: Nomad, query: Mapping[str, str]) -> Nomad:
+    """Return the server of the region that is asked for, *nomad*'s own by default."""
+    region = query.get("region") or nomad.region
+    if region not in nomad.federation:
         raise NomadError(500, "No path to region")
     if query.get("stale", "") not in _BOOL:
         raise NomadError(400, "Expect `true` or `false` for `stale` query string parameter")
     if not re.fullmatch(r"\d*", query.get("index", "")):
         raise NomadError(400, "Invalid index")
+    return nomad.federation[region]

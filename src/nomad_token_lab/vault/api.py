@@ -3,12 +3,14 @@
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nomad_token_lab import http
-from nomad_token_lab.vault.backend import Operation
+from nomad_token_lab.vault.backend import Operation, Peer
 from nomad_token_lab.vault.dispatch import Asked, handle
 from nomad_token_lab.vault.errors import Refusal
 from nomad_token_lab.vault.state import Vault
@@ -21,14 +23,18 @@ _OPERATIONS = {
     "LIST": Operation.LIST,
 }
 _CLUSTER = {"cluster_name": "vault-cluster-lab", "cluster_id": "00000000-0000-4000-8000-000000000000"}
+# The page of a proxy that lets nobody through without its header.
+_FORBIDDEN = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body><h1>403 Forbidden</h1></body>\r\n</html>"
 # Answers to these repeat their data at the top level, as they did before there was `data`.
 _FLAT = ("sys/auth", "sys/mounts", "sys/capabilities-self", "sys/policies")
 
 
-def app(vault: Vault) -> Starlette:
+def app(vault: Vault) -> ASGIApp:
     """Return the application that serves *vault*."""
 
-    async def health(_request: Request) -> Response:
+    async def health(request: Request) -> Response:
+        if vault.is_openbao and request.headers.get("x-vault-namespace", "").strip("/"):
+            return _answer(request, 400, {"errors": ["operation unavailable in namespaces"]})
         told = {"initialized": True, "sealed": vault.sealed, "standby": vault.sealed, "version": _version(vault)}
         modes = {"replication_performance_mode": "disabled", "replication_dr_mode": "disabled"}
         now = {"server_time_utc": int(vault.clock().timestamp())}
@@ -40,12 +46,12 @@ def app(vault: Vault) -> Starlette:
 
     async def any_path(request: Request) -> Response:
         try:
-            status, body = await handle(vault, await _asked(vault, request))
+            status, body = await handle(vault, await _asked(request))
         except Refusal as refusal:
             return _answer(request, refusal.status, {"errors": list(refusal.errors)})
         return _answer(request, status, body)
 
-    return Starlette(
+    served = Starlette(
         routes=[
             Route("/v1/sys/health", health),
             Route("/v1/sys/seal-status", seal_status),
@@ -53,18 +59,28 @@ def app(vault: Vault) -> Starlette:
         ],
     )
 
+    async def behind_a_proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        if vault.required_header:
+            name, value = vault.required_header
+            if Headers(scope=scope).get(name) != value:
+                await HTMLResponse(_FORBIDDEN, 403)(scope, receive, send)
+                return
+        await served(scope, receive, send)
+
+    return behind_a_proxy
+
 
 def _version(vault: Vault) -> str:
     return "2.7.2" if vault.is_openbao else "1.20.0"
 
 
-def _namespace(request: Request) -> str:
-    return request.headers.get("x-vault-namespace", "").strip("/")
+def _peer(request: Request) -> Peer:
+    tls = request.scope["state"]["transport"].get_extra_info("ssl_object")
+    address = request.client.host if request.client else ""
+    return Peer(address, tls is not None, tls.getpeercert(binary_form=True) if tls else None)
 
 
-async def _asked(vault: Vault, request: Request) -> Asked:
-    if vault.is_openbao and _namespace(request) not in {"", "root"}:
-        raise Refusal(404, "namespace not found")
+async def _asked(request: Request) -> Asked:
     try:
         data = await http.json_body(request)
     except ValueError as error:
@@ -76,15 +92,16 @@ async def _asked(vault: Vault, request: Request) -> Asked:
     if operation is Operation.READ and request.query_params.get("list") == "true":
         operation = Operation.LIST
     secret = http.bearer(request.headers, "x-vault-token")
-    return Asked(operation, request.path_params["path"], data or {}, secret)
+    namespace = request.headers.get("x-vault-namespace", "")
+    return Asked(operation, request.path_params["path"], data or {}, secret, namespace, _peer(request))
 
 
 def _answer(request: Request, status: int, body: dict[str, Any] | None) -> Response:
     headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
-    if namespace := _namespace(request):
-        headers["X-Vault-Namespace"] = f"{namespace}/"
+    if namespace := request.headers.get("x-vault-namespace"):
+        headers["X-Vault-Namespace"] = namespace
     if body is None:
         return Response(status_code=status, headers=headers)
-    if request.path_params["path"].startswith(_FLAT) and body.get("data"):
+    if request.path_params.get("path", "").startswith(_FLAT) and body.get("data"):
         body = {**body["data"], **body}
     return JSONResponse(body, status, headers)

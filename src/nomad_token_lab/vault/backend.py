@@ -23,14 +23,28 @@ class Operation(Enum):
 
 
 @dataclass(frozen=True)
+class Peer:
+    """Who is at the other end: its address, whether it speaks TLS, and the certificate that it has shown (DER)."""
+
+    address: str = ""
+    is_tls: bool = False
+    certificate: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Call:
-    """A request that has passed the gate. `path` is whole, `token` None only on open paths."""
+    """A request that has passed the gate. `path` is whole within its namespace, `token` None only on open paths.
+
+    `namespace` is the path of the namespace, empty for the root.
+    """
 
     path: str
     data: Mapping[str, Any]
     token: Token | None
     name: str = ""
     mount: str = ""
+    namespace: str = ""
+    peer: Peer = Peer()
 
     @property
     def caller(self) -> Token:

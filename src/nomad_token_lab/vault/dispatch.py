@@ -8,37 +8,42 @@ from typing import Any
 from nomad_token_lab import ids
 from nomad_token_lab.clock import Clock
 from nomad_token_lab.http import multierror
-from nomad_token_lab.vault.backend import Backend, Call, Leasing, Operation, Path, Reply
+from nomad_token_lab.vault.backend import Backend, Call, Leasing, Operation, Path, Peer, Reply
 from nomad_token_lab.vault.errors import Refusal, UpstreamError, denied
+from nomad_token_lab.vault.namespaces import Namespace
 from nomad_token_lab.vault.state import Vault
-from nomad_token_lab.vault.system import System
-from nomad_token_lab.vault.token_auth import TokenAuth
+from nomad_token_lab.vault.system import furnish
 from nomad_token_lab.vault.tokens import Token
 
+_OF_ITSELF = frozenset(f"auth/token/{deed}-self" for deed in ("lookup", "renew", "revoke"))
 _SPENT = "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked."
 
 
 def new_vault(clock: Clock) -> Vault:
     """Return a server with what is always mounted."""
     vault = Vault(clock)
-    vault.mounts |= {"sys/": System(vault), "auth/token/": TokenAuth(vault)}
+    furnish(vault, vault.namespaces.root)
     return vault
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came: `write` is a POST or PUT, whose operation is still to be decided."""
+    """A request as it came: whether an UPDATE is a CREATE is still to be decided; `namespace` is what a header says."""
 
     operation: Operation
     path: str
     data: Mapping[str, Any]
     secret: str
+    namespace: str
+    peer: Peer
 
 
 @dataclass(frozen=True)
 class Found:
-    """Where a path leads: each part is None when there is no such thing."""
+    """Where a path leads: each part is None when there is no such thing; `at` is the path within the namespace."""
 
+    namespace: Namespace
+    at: str
     mount: str = ""
     backend: Backend | None = None
     path: Path | None = None
@@ -54,10 +59,10 @@ async def handle(vault: Vault, asked: Asked) -> tuple[int, dict[str, Any] | None
     if vault.sealed:
         raise Refusal(503, "Vault is sealed")
     vault.expire()
-    found = _find(vault, asked.path)
+    found = _find(vault, asked)
     if found.path and found.path.open:
         return await _answer(vault, asked, found, None)
-    token = vault.authenticated(asked.secret)
+    token = vault.authenticated(asked.secret, asked.peer.address)
     is_last_use = _use(token)
     try:
         status, body = await _answer(vault, asked, found, token)
@@ -70,16 +75,31 @@ async def handle(vault: Vault, asked: Asked) -> tuple[int, dict[str, Any] | None
     return status, body
 
 
-def _find(vault: Vault, path: str) -> Found:
-    mount = max((mount for mount in vault.mounts if path.startswith(mount)), key=len, default=None)
+def _find(vault: Vault, asked: Asked) -> Found:
+    namespace, at = _entered(vault, asked)
+    mount = namespace.mount_of(at)
     if mount is None:
-        return Found()
-    backend = vault.mounts[mount]
+        return Found(namespace, at)
+    backend = namespace.mounts[mount]
     for pattern in backend.paths:
-        name = pattern.match(path.removeprefix(mount))
+        name = pattern.match(at.removeprefix(mount))
         if name is not None:
-            return Found(mount, backend, pattern, name)
-    return Found(mount, backend)
+            return Found(namespace, at, mount, backend, pattern, name)
+    return Found(namespace, at, mount, backend)
+
+
+def _entered(vault: Vault, asked: Asked) -> tuple[Namespace, str]:
+    """Return the namespace of a request; what a token asks about itself leads to its own, whatever the header says."""
+    if not vault.is_openbao:
+        return vault.namespaces.root, asked.path
+    namespace = vault.namespaces.find(asked.namespace)
+    if namespace is None:
+        raise Refusal(404, "namespace not found")
+    token = vault.tokens.find(asked.secret)
+    home = vault.namespaces.find(token.namespace) if token else None
+    if home and home.path and asked.path in _OF_ITSELF:
+        return home, asked.path
+    return vault.namespaces.enter(namespace, asked.path)
 
 
 def _use(token: Token) -> bool:
@@ -96,17 +116,18 @@ async def _answer(vault: Vault, asked: Asked, found: Found, token: Token | None)
         operation = Operation.CREATE
     if token is not None:
         sudo = found.path is not None and found.path.sudo
-        if not vault.acl(token).allows(operation.value, asked.path, asked.data, sudo=sudo):
+        whole = found.namespace.path + found.at
+        if not vault.acl(token).allows(operation.value, whole, asked.data, sudo=sudo):
             raise denied()
     if found.backend is None:
-        raise Refusal(404, f'no handler for route "{asked.path}". route entry not found.')
+        raise Refusal(404, f'no handler for route "{found.at}". route entry not found.')
     if found.path is None:
         raise Refusal(404, multierror("unsupported path"))
     handler = found.path.operations.get(operation)
     if handler is None:
         # The text of a login comes bare, as recorded on OpenBao 2.7.2.
         raise Refusal(405, multierror("unsupported operation") if token else "unsupported operation")
-    call = Call(asked.path, asked.data, token, found.name, found.mount)
+    call = Call(found.at, asked.data, token, found.name, found.mount, found.namespace.path, asked.peer)
     try:
         answered = handler(call)
         reply = await answered if inspect.isawaitable(answered) else answered

@@ -7,13 +7,11 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from nomad_token_lab.clock import Clock
 from nomad_token_lab.vault import fields, id_tokens
-from nomad_token_lab.vault.backend import DONE, NAME, Call, Operation, Path, Reply
+from nomad_token_lab.vault.backend import DONE, Call, Operation, Path, Reply
+from nomad_token_lab.vault.entries import Entries
 from nomad_token_lab.vault.errors import Refusal, UpstreamError, nothing_there
-from nomad_token_lab.vault.login import Login, terms_data, terms_of
-from nomad_token_lab.vault.tokens import Terms
-from nomad_token_lab.vault.upstream import Upstream
+from nomad_token_lab.vault.state import Vault
 
 _KEY_SOURCES = ("jwt_validation_pubkeys", "jwks_url", "oidc_discovery_url")
 _NO_SOURCE = (
@@ -25,24 +23,17 @@ _NO_SOURCE = (
 class JwtAuth:
     """One mount of the method."""
 
-    def __init__(self, *, type_name: str, upstream: Upstream, clock: Clock, login: Login) -> None:
+    def __init__(self, vault: Vault, type_name: str) -> None:
         """Begin unconfigured."""
         self.type = type_name
-        self._upstream = upstream
-        self._clock = clock
-        self._login_with = login
+        self._vault = vault
         self._config: dict[str, Any] | None = None
-        self._roles: dict[str, tuple[dict[str, Any], Terms]] = {}
-        read, create, update, delete = Operation.READ, Operation.CREATE, Operation.UPDATE, Operation.DELETE
+        self._roles = Entries("role", _role)
+        read, update = Operation.READ, Operation.UPDATE
         self.paths = (
             Path("login", {update: self._login}, open=True),
             Path("config", {read: self._read_config, update: self._write_config}),
-            Path("role/?", {Operation.LIST: self._list_roles}),
-            Path(
-                f"role/{NAME}",
-                {read: self._read_role, create: self._write_role, update: self._write_role, delete: self._delete_role},
-                exists=lambda name: name in self._roles,
-            ),
+            *self._roles.paths(),
         )
 
     def _read_config(self, _call: Call) -> Reply:
@@ -68,43 +59,6 @@ class JwtAuth:
         self._config = config
         return DONE
 
-    def _list_roles(self, _call: Call) -> Reply:
-        if not self._roles:
-            raise nothing_there()
-        return Reply({"keys": sorted(self._roles)})
-
-    def _read_role(self, call: Call) -> Reply:
-        if call.name not in self._roles:
-            raise nothing_there()
-        role, terms = self._roles[call.name]
-        return Reply({**role, **terms_data(terms)})
-
-    def _write_role(self, call: Call) -> Reply:
-        known, known_terms = self._roles.get(call.name, ({}, Terms()))
-        data = {**known, **terms_data(known_terms), **call.data}
-        role: dict[str, Any] = {
-            "role_type": fields.text(data, "role_type", "oidc"),
-            "user_claim": fields.text(data, "user_claim"),
-            "bound_audiences": list(fields.strings(data, "bound_audiences")),
-            "bound_subject": fields.text(data, "bound_subject"),
-            "bound_claims": data.get("bound_claims") or {},
-            "bound_claims_type": fields.text(data, "bound_claims_type", "string"),
-            "claim_mappings": data.get("claim_mappings") or {},
-        }
-        terms = terms_of(data)
-        if not role["user_claim"]:
-            raise Refusal(400, "a user claim must be defined on the role")
-        if role["role_type"] == "jwt" and not any(
-            role[name] for name in ("bound_audiences", "bound_subject", "bound_claims")
-        ):
-            raise Refusal(400, "must have at least one bound constraint when creating/updating a role")
-        self._roles[call.name] = role, terms
-        return DONE
-
-    def _delete_role(self, call: Call) -> Reply:
-        self._roles.pop(call.name, None)
-        return DONE
-
     async def _login(self, call: Call) -> Reply:
         config = self._config
         if config is None:
@@ -112,9 +66,10 @@ class JwtAuth:
         name = fields.text(call.data, "role") or config["default_role"]
         if not name:
             raise Refusal(400, "missing role")
-        if name not in self._roles:
+        entry = self._roles.find(name)
+        if entry is None:
             raise Refusal(400, f'role "{name}" could not be found')
-        role, terms = self._roles[name]
+        role = entry.own
         if role["role_type"] == "oidc":
             raise Refusal(400, "role with oidc role_type is not allowed")
         token = fields.text(call.data, "jwt")
@@ -128,7 +83,7 @@ class JwtAuth:
             raise Refusal(400, f'claim "{role["user_claim"]}" not found in token')
         _check_bounds(role, claims)
         mapped = {new: str(claims[old]) for old, new in role["claim_mappings"].items() if old in claims}
-        return self._login_with(call, terms, str(user), {"role": name, **mapped})
+        return self._vault.login(call, entry.terms, str(user), {"role": name, **mapped})
 
     async def _claims(self, token: str, config: Mapping[str, Any], role: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -139,7 +94,7 @@ class JwtAuth:
                 audiences=role["bound_audiences"],
                 fetched=not config["jwt_validation_pubkeys"],
                 subject=role["bound_subject"],
-                now=self._clock(),
+                now=self._vault.clock(),
             )
         except UpstreamError as error:
             text = f"error verifying token signature: fetching keys oidc: {error}"
@@ -152,7 +107,7 @@ class JwtAuth:
             return KeySet([RSAKey.import_key(pem) for pem in pems])
         url = config["jwks_url"] or await self._jwks_uri(config["oidc_discovery_url"])
         try:
-            answer = await self._upstream.request("GET", url)
+            answer = await self._vault.upstream.request("GET", url)
         except UpstreamError as error:
             raise UpstreamError(f"get keys failed {error}") from error
         if answer.is_error:
@@ -164,7 +119,7 @@ class JwtAuth:
             raise UpstreamError(f"failed to decode keys: {error}") from error
 
     async def _jwks_uri(self, issuer: str) -> str:
-        answer = await self._upstream.request("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        answer = await self._vault.upstream.request("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if answer.is_error:
             raise UpstreamError(f"{answer.status_code} {answer.reason_phrase}: {answer.text}")
         try:
@@ -175,6 +130,24 @@ class JwtAuth:
         if named != issuer:
             raise UpstreamError(f'issuer did not match the returned issuer, expected "{issuer}" got "{named}"')
         return str(keys)
+
+
+def _role(data: fields.Data) -> Mapping[str, Any]:
+    role: dict[str, Any] = {
+        "role_type": fields.text(data, "role_type", "oidc"),
+        "user_claim": fields.text(data, "user_claim"),
+        "bound_audiences": list(fields.strings(data, "bound_audiences")),
+        "bound_subject": fields.text(data, "bound_subject"),
+        "bound_claims": data.get("bound_claims") or {},
+        "bound_claims_type": fields.text(data, "bound_claims_type", "string"),
+        "claim_mappings": data.get("claim_mappings") or {},
+    }
+    if not role["user_claim"]:
+        raise Refusal(400, "a user claim must be defined on the role")
+    bounds = ("bound_audiences", "bound_subject", "bound_claims")
+    if role["role_type"] == "jwt" and not any(role[name] for name in bounds):
+        raise Refusal(400, "must have at least one bound constraint when creating/updating a role")
+    return role
 
 
 def _check_bounds(role: Mapping[str, Any], claims: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Lease:
     token: str | None = field(repr=False)
     engine: Leasing
     internal: Mapping[str, str]
+    namespace: str
     issued: datetime
     expires: datetime
     granted: int

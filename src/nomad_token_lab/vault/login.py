@@ -1,10 +1,9 @@
 """What all auth methods share: the `token_*` fields of a role, and what a login makes of them (api-contract 3.2)."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from nomad_token_lab.vault import fields
-from nomad_token_lab.vault.backend import Call, Reply
 from nomad_token_lab.vault.errors import Refusal
 from nomad_token_lab.vault.tokens import Terms, TokenType
 
@@ -16,14 +15,6 @@ _TYPES: Mapping[str, TokenType] = {
     "default-batch": "batch",
     "batch": "batch",
 }
-
-
-class Login(Protocol):
-    """Makes the token of a successful login."""
-
-    def __call__(self, call: Call, terms: Terms, user: str, metadata: Mapping[str, str]) -> Reply:
-        """Return the reply that holds it; *user* becomes part of the display name."""
-        ...
 
 
 def token_type(value: str) -> Literal["service", "batch"]:
@@ -51,6 +42,8 @@ def terms_of(data: fields.Data) -> Terms:
         num_uses=fields.number(data, "token_num_uses"),
         type=token_type(fields.text(data, "token_type")),
         no_default_policy=fields.flag(data, "token_no_default_policy"),
+        period=fields.seconds(data, "token_period"),
+        bound_cidrs=fields.strings(data, "token_bound_cidrs"),
     )
     if terms.max_ttl and terms.ttl > terms.max_ttl:
         raise Refusal(400, "'token_ttl' cannot be greater than 'token_max_ttl'")
@@ -60,10 +53,12 @@ def terms_of(data: fields.Data) -> Terms:
 def terms_data(terms: Terms) -> dict[str, Any]:
     """Return the `token_*` fields of *terms*, as reading a role shows them."""
     return {
+        "token_bound_cidrs": list(terms.bound_cidrs),
         "token_explicit_max_ttl": terms.explicit_max_ttl,
         "token_max_ttl": terms.max_ttl,
         "token_no_default_policy": terms.no_default_policy,
         "token_num_uses": terms.num_uses,
+        "token_period": terms.period,
         "token_policies": list(terms.policies),
         "token_ttl": terms.ttl,
         "token_type": terms.type,

@@ -23,8 +23,8 @@ path "sys/leases/lookup"      { capabilities = ["update"] }
 Rule = Mapping[str, Any]
 
 
-def parse(policy: str) -> dict[str, Rule]:
-    """Return the rules of a policy by path.
+def parse(policy: str, below: str = "") -> dict[str, Rule]:
+    """Return the rules of a policy by path, which is that *below* a namespace's.
 
     Raises:
         ValueError: the text can't be read, or names a capability that there isn't.
@@ -34,7 +34,7 @@ def parse(policy: str) -> dict[str, Rule]:
         for capability in rule.get("capabilities", ()):
             if capability not in _CAPABILITIES:
                 raise ValueError(f'path "{path}": path "{path}": invalid capability "{capability}"')
-    return rules
+    return {below + path: rule for path, rule in rules.items()}
 
 
 class Acl:
@@ -64,6 +64,10 @@ class Acl:
             return False
         rules = [rule for rule in self._closest(path) if capability in rule.get("capabilities", ())]
         return any(_parameters_fit(rule, parameters) for rule in rules)
+
+    def is_sudo(self, path: str) -> bool:
+        """Tell whether *path* may be used with what only `sudo` gives."""
+        return bool({"root", "sudo"} & set(self.capabilities(path)))
 
     def _closest(self, path: str) -> list[Rule]:
         fitting = [pattern for pattern in self._rules if _fits(pattern, path)]

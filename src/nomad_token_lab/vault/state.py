@@ -8,9 +8,10 @@ from typing import Final
 from nomad_token_lab import ids
 from nomad_token_lab.clock import Clock
 from nomad_token_lab.vault import policies
-from nomad_token_lab.vault.backend import Backend, Call, Leasing, Reply, Secret
+from nomad_token_lab.vault.backend import Call, Leasing, Reply, Secret
 from nomad_token_lab.vault.errors import Refusal
 from nomad_token_lab.vault.leases import Lease, Leases
+from nomad_token_lab.vault.namespaces import Namespace, Namespaces
 from nomad_token_lab.vault.policies import Acl
 from nomad_token_lab.vault.tokens import SYSTEM_TTL, Terms, Token, Tokens, capped, end_of, secret_for
 from nomad_token_lab.vault.upstream import Upstream
@@ -28,7 +29,11 @@ class Dialect(Enum):
 
 
 class Vault:
-    """One server. Its switches may be turned at any time: `sealed`, `dialect`."""
+    """One server. Its switches may be turned at any time: `sealed`, `dialect`, `required_header`, `directory`.
+
+    `required_header` is the name and value that the proxy in front of it demands; `directory` holds the passwords of
+    the users that its ldap auth method knows. `namespaces` are OpenBao's; Vault's community edition has only the root.
+    """
 
     def __init__(self, clock: Clock) -> None:
         """Begin initialised and unsealed, with a root token and nothing mounted."""
@@ -36,12 +41,13 @@ class Vault:
         self.clock = clock
         self.dialect = Dialect.VAULT
         self.sealed = False
-        self.mounts: dict[str, Backend] = {}
-        self.policies: dict[str, str] = {"default": policies.DEFAULT}
+        self.required_header: tuple[str, str] | None = None
+        self.directory: dict[str, str] = {}
+        self.namespaces = Namespaces()
         self.tokens = Tokens(clock)
         self.leases = Leases(clock)
         self.upstream = Upstream()
-        self.root = self._made(Terms((policies.ROOT,)), "token", "auth/token/root", forever=True)
+        self.root = self._made(Terms((policies.ROOT,)), "root", "auth/token/root")
         self._before_mark: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._entities: dict[tuple[str, str], str] = {}
@@ -66,12 +72,13 @@ class Vault:
 
     def acl(self, token: Token) -> Acl:
         """Return what *token* may do."""
-        known = [policies.parse(self.policies[name]) for name in token.policies if name in self.policies]
+        home = self.namespaces.find(token.namespace)
+        written = home.policies if home else {}
+        known = [policies.parse(written[name], below=token.namespace) for name in token.policies if name in written]
         return Acl(known, is_root=policies.ROOT in token.policies)
 
-    def missing(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the warnings about policies that don't exist."""
-        unknown = [name for name in names if name not in self.policies and name != policies.ROOT]
+    def _missing(self, namespace: Namespace, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in namespace.policies and name != policies.ROOT]
         return tuple(f'Policy "{name}" does not exist' for name in unknown)
 
     def _made(  # noqa: PLR0913 - each is a field of the token
@@ -83,12 +90,14 @@ class Vault:
         parent: Token | None = None,
         metadata: Mapping[str, str] | None = None,
         entity_id: str = "",
-        forever: bool = False,
+        namespace: Namespace | None = None,
     ) -> Token:
         now = self.clock()
-        granted = 0 if forever else capped(terms.ttl, terms.cap)[0]
+        home = namespace or self.namespaces.root
+        forever = policies.ROOT in terms.policies and not (terms.ttl or terms.period or terms.explicit_max_ttl)
+        granted = 0 if forever else terms.granted()[0]
         token = Token(
-            id=secret_for(terms.type, is_openbao=self.is_openbao),
+            id=secret_for(terms.type, is_openbao=self.is_openbao, namespace_id=home.id),
             accessor="" if terms.type == "batch" else ids.base62(24),
             terms=terms,
             display_name=display_name,
@@ -100,22 +109,45 @@ class Vault:
             metadata=metadata,
             entity_id=entity_id,
             uses_left=terms.num_uses,
+            namespace=home.path,
         )
         self.tokens.add(token)
         return token
 
-    def login(self, call: Call, terms: Terms, user: str, metadata: Mapping[str, str]) -> Reply:
-        """Make the orphan token of a login at `auth/<mount>/login`."""
-        display_name = f"{call.mount.strip('/').removeprefix('auth/').replace('/', '-')}-{user}"
-        entity_id = self._entities.setdefault((call.mount, user), ids.guid())
-        token = self._made(terms, display_name, call.path, metadata=metadata, entity_id=entity_id)
-        return Reply(token=token, warnings=capped(terms.ttl, terms.cap)[1])
+    def login(
+        self,
+        call: Call,
+        terms: Terms,
+        user: str,
+        metadata: Mapping[str, str],
+        *,
+        alias: str = "",
+        late: bool = False,
+    ) -> Reply:
+        """Make the orphan token of a login at `auth/<mount>/login`.
 
-    def child(self, parent: Token, terms: Terms, display_name: str, *, orphan: bool) -> Reply:
+        *user* becomes part of the display name, *alias* (or it) is who it is. A method that is *late* leaves it to the
+        first use of the token to find that its terms do not admit the caller's address.
+
+        Raises:
+            Refusal: 403, the terms do not admit the caller's address.
+        """
+        if not late and not terms.admits(call.peer.address):
+            raise Refusal(403, "permission denied")
+        mount = call.namespace + call.mount
+        display_name = f"{mount.strip('/').removeprefix('auth/').replace('/', '-')}-{user}".rstrip("-")
+        entity_id = self._entities.setdefault((mount, alias or user), ids.guid())
+        home = self.namespaces.find(call.namespace)
+        token = self._made(terms, display_name, call.path, metadata=metadata, entity_id=entity_id, namespace=home)
+        return Reply(token=token, warnings=terms.granted()[1])
+
+    def child(self, call: Call, terms: Terms, display_name: str, *, orphan: bool) -> Reply:
         """Make a token of `auth/token/create`."""
         name = f"token-{display_name}".rstrip("-")
-        token = self._made(terms, name, "auth/token/create", parent=None if orphan else parent)
-        return Reply(token=token, warnings=(*self.missing(terms.all_policies), *capped(terms.ttl, terms.cap)[1]))
+        home = self.namespaces.find(call.namespace) or self.namespaces.root
+        token = self._made(terms, name, call.path, parent=None if orphan else call.caller, namespace=home)
+        warnings = () if token.expires is None else terms.granted()[1]
+        return Reply(token=token, warnings=(*warnings, *self._missing(home, terms.all_policies)))
 
     def lease(self, call: Call, engine: Leasing, secret: Secret) -> tuple[Lease, tuple[str, ...]]:
         """Put *secret* under a lease of the caller's token; return it with the warnings of a capped life.
@@ -127,11 +159,13 @@ class Vault:
         granted, warnings = capped(secret.ttl or min(SYSTEM_TTL, secret.max_ttl), secret.max_ttl)
         if token.type == "batch":
             granted = min(granted, token.ttl(now))
+        home = self.namespaces.find(call.namespace) or self.namespaces.root
         lease = Lease(
-            id=f"{call.path}/{ids.base62(24)}",
+            id=f"{call.path}/{ids.base62(24)}" + (f".{home.id}" if home.id else ""),
             token=None if token.type == "batch" else token.id,
             engine=engine,
             internal=secret.internal,
+            namespace=home.path,
             issued=now,
             expires=end_of(now, granted),
             granted=granted,
@@ -172,8 +206,8 @@ class Vault:
         settling.add_done_callback(self._settling.discard)
         await asyncio.wait({settling}, timeout=_QUEUE_SECONDS)
 
-    def authenticated(self, secret: str) -> Token:
-        """Return the token of a request.
+    def authenticated(self, secret: str, address: str) -> Token:
+        """Return the token of a request that comes from *address*.
 
         Raises:
             Refusal: 403 in the words of the dialect; without any token both say the same (api-contract 3.1).
@@ -182,5 +216,7 @@ class Vault:
         if token is None:
             if secret and not self.is_openbao:
                 raise Refusal(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
+            raise Refusal(403, "permission denied")
+        if not token.terms.admits(address):
             raise Refusal(403, "permission denied")
         return token

@@ -1,11 +1,13 @@
 """`sys/…`: mounts, auth methods, policies, leases, capabilities (api-contract 1.6, 3.1)."""
 
 from nomad_token_lab.vault import fields, policies
-from nomad_token_lab.vault.backend import DONE, Call, Operation, Path, Reply
+from nomad_token_lab.vault.backend import DONE, NAME, Call, Operation, Path, Reply
 from nomad_token_lab.vault.errors import Refusal, UpstreamError, nothing_there
-from nomad_token_lab.vault.kinds import AUTH_METHODS, ENGINES, Kinds
+from nomad_token_lab.vault.kinds import AUTH_METHODS, ENGINES, VAULT_ONLY, Kinds
 from nomad_token_lab.vault.leases import Lease
+from nomad_token_lab.vault.namespaces import Namespace
 from nomad_token_lab.vault.state import Vault
+from nomad_token_lab.vault.token_auth import TokenAuth
 
 _ANY = "(?P<name>.+)"
 
@@ -13,9 +15,10 @@ _ANY = "(?P<name>.+)"
 class Mounts:
     """What `sys/mounts` and `sys/auth` have in common: one table of backends under one prefix."""
 
-    def __init__(self, vault: Vault, kinds: Kinds, *, prefix: str, noun: str) -> None:
-        """Mount *kinds* below *prefix*."""
+    def __init__(self, vault: Vault, namespace: Namespace, kinds: Kinds, *, prefix: str, noun: str) -> None:
+        """Mount *kinds* below *prefix* in *namespace*."""
         self._vault = vault
+        self._namespace = namespace
         self._kinds = kinds
         self._prefix = prefix
         self._noun = noun
@@ -25,7 +28,7 @@ class Mounts:
         return Reply(
             {
                 path.removeprefix(self._prefix): {"type": backend.type}
-                for path, backend in self._vault.mounts.items()
+                for path, backend in self._namespace.mounts.items()
                 if path.startswith(self._prefix) and (self._prefix or not path.startswith("auth/"))
             }
         )
@@ -35,7 +38,7 @@ class Mounts:
 
     def read(self, call: Call) -> Reply:
         """Return one mount."""
-        backend = self._vault.mounts.get(self._path(call))
+        backend = self._namespace.mounts.get(self._path(call))
         if backend is None:
             raise Refusal(400, f"No {self._noun} at {call.name.strip('/')}/")
         return Reply({"type": backend.type})
@@ -43,20 +46,20 @@ class Mounts:
     def enable(self, call: Call) -> Reply:
         """Mount a new backend."""
         kind = fields.text(call.data, "type")
-        if kind not in self._kinds:
+        if kind not in self._kinds or (self._vault.is_openbao and kind in VAULT_ONLY):
             raise Refusal(400, f"plugin not found in the catalog: {kind}")
-        if self._path(call) in self._vault.mounts:
+        if self._path(call) in self._namespace.mounts:
             raise Refusal(400, f"path is already in use at {call.name.strip('/')}/")
-        self._vault.mounts[self._path(call)] = self._kinds[kind](self._vault, kind)
+        self._namespace.mounts[self._path(call)] = self._kinds[kind](self._vault, kind)
         return DONE
 
     async def disable(self, call: Call) -> Reply:
         """Unmount a backend; its leases are revoked first."""
         for lease in self._vault.leases:
-            if lease.id.startswith(self._path(call)):
+            if lease.namespace == call.namespace and lease.id.startswith(self._path(call)):
                 self._vault.leases.end(lease)
         await self._vault.settle_soon()
-        self._vault.mounts.pop(self._path(call), None)
+        self._namespace.mounts.pop(self._path(call), None)
         return DONE
 
 
@@ -65,12 +68,13 @@ class System:
 
     type = "system"
 
-    def __init__(self, vault: Vault) -> None:
-        """Serve *vault* itself."""
+    def __init__(self, vault: Vault, namespace: Namespace) -> None:
+        """Serve *vault* itself, as it is in *namespace*."""
         self._vault = vault
+        self._namespace = namespace
         read, update, delete, listed = Operation.READ, Operation.UPDATE, Operation.DELETE, Operation.LIST
-        engines = Mounts(vault, ENGINES, prefix="", noun="secret engine mount")
-        methods = Mounts(vault, AUTH_METHODS, prefix="auth/", noun="auth engine")
+        engines = Mounts(vault, namespace, ENGINES, prefix="", noun="secret engine mount")
+        methods = Mounts(vault, namespace, AUTH_METHODS, prefix="auth/", noun="auth engine")
         self.paths = (
             Path("mounts/?", {read: engines.all}),
             Path(f"mounts/{_ANY}", {read: engines.read, update: engines.enable, delete: engines.disable}, sudo=True),
@@ -86,15 +90,58 @@ class System:
             Path(f"leases/lookup/{_ANY}", {listed: self._list_leases}, sudo=True),
             Path("leases/renew", {update: self._renew_lease}),
             Path("leases/revoke", {update: self._revoke_lease}),
+            *self._namespace_paths(),
         )
 
+    def _namespace_paths(self) -> tuple[Path, ...]:
+        make, read, remove = self._make_namespace, self._read_namespace, self._remove_namespace
+        return (
+            Path("namespaces/?", {Operation.LIST: self._list_namespaces}),
+            Path(f"namespaces/{NAME}", {Operation.READ: read, Operation.UPDATE: make, Operation.DELETE: remove}),
+        )
+
+    def _below(self, call: Call) -> Namespace | None:
+        self._check_edition()
+        return self._vault.namespaces.find(f"{self._namespace.path}{call.name}")
+
+    def _check_edition(self) -> None:
+        if not self._vault.is_openbao:
+            raise Refusal(404, "enterprise-only feature")
+
+    def _list_namespaces(self, _call: Call) -> Reply:
+        self._check_edition()
+        here = self._namespace.path
+        below = [known.path.removeprefix(here) for known in self._vault.namespaces if known.path.startswith(here)]
+        keys = sorted(path for path in below if path.count("/") == 1)
+        if not keys:
+            raise nothing_there()
+        return Reply({"keys": keys})
+
+    def _read_namespace(self, call: Call) -> Reply:
+        namespace = self._below(call)
+        if namespace is None:
+            raise nothing_there()
+        return Reply({"id": namespace.id, "path": namespace.path, "custom_metadata": {}, "locked": False})
+
+    def _make_namespace(self, call: Call) -> Reply:
+        if self._below(call) is None:
+            namespace = Namespace(f"{self._namespace.path}{call.name}/")
+            furnish(self._vault, namespace)
+            self._vault.namespaces.add(namespace)
+        return self._read_namespace(call)
+
+    def _remove_namespace(self, call: Call) -> Reply:
+        if namespace := self._below(call):
+            self._vault.namespaces.remove(namespace)
+        return DONE
+
     def _list_policies(self, _call: Call) -> Reply:
-        return Reply({"keys": sorted({*self._vault.policies, policies.ROOT})})
+        return Reply({"keys": sorted({*self._namespace.policies, *(() if self._namespace.path else (policies.ROOT,))})})
 
     def _read_policy(self, call: Call) -> Reply:
-        if call.name not in self._vault.policies:
+        if call.name not in self._namespace.policies:
             raise nothing_there()
-        return Reply({"name": call.name, "policy": self._vault.policies[call.name]})
+        return Reply({"name": call.name, "policy": self._namespace.policies[call.name]})
 
     def _write_policy(self, call: Call) -> Reply:
         policy = fields.text(call.data, "policy")
@@ -104,11 +151,11 @@ class System:
             policies.parse(policy)
         except (ValueError, AttributeError) as error:
             raise Refusal(400, f"failed to parse policy: {error}") from error
-        self._vault.policies[call.name] = policy
+        self._namespace.policies[call.name] = policy
         return DONE
 
     def _delete_policy(self, call: Call) -> Reply:
-        self._vault.policies.pop(call.name, None)
+        self._namespace.policies.pop(call.name, None)
         return DONE
 
     def _capabilities(self, call: Call) -> Reply:
@@ -116,7 +163,7 @@ class System:
         if not paths:
             raise Refusal(400, "paths must be supplied")
         acl = self._vault.acl(call.caller)
-        found = {path: acl.capabilities(path) for path in paths}
+        found = {path: acl.capabilities(self._namespace.path + path) for path in paths}
         return Reply({**found, "capabilities": found[paths[0]]} if len(paths) == 1 else found)
 
     def _lease_id(self, call: Call) -> str:
@@ -164,3 +211,8 @@ class System:
     def _queue(self, lease: Lease) -> Reply:
         self._vault.leases.end(lease)
         return Reply(status=202)
+
+
+def furnish(vault: Vault, namespace: Namespace) -> None:
+    """Mount in *namespace* what is always mounted."""
+    namespace.mounts |= {"sys/": System(vault, namespace), "auth/token/": TokenAuth(vault)}

@@ -3,9 +3,8 @@
 from nomad_token_lab.vault import fields, policies
 from nomad_token_lab.vault.backend import DONE, Call, Operation, Path, Reply
 from nomad_token_lab.vault.errors import Refusal
-from nomad_token_lab.vault.login import token_type
 from nomad_token_lab.vault.state import Vault
-from nomad_token_lab.vault.tokens import Terms, capped, end_of
+from nomad_token_lab.vault.tokens import Terms, TokenType, end_of
 
 
 class TokenAuth:
@@ -22,6 +21,7 @@ class TokenAuth:
             Path("renew-self", {update: self._renew}),
             Path("revoke-self", {update: self._revoke}),
             Path("create", {update: self._create}),
+            Path("create-orphan", {update: self._create_orphan}, sudo=True),
         )
 
     def _lookup(self, call: Call) -> Reply:
@@ -33,9 +33,8 @@ class TokenAuth:
             raise Refusal(400, "batch tokens cannot be renewed")
         if not token.renewable:
             raise Refusal(400, "lease is not renewable")
-        wanted = fields.seconds(call.data, "increment") or capped(token.terms.ttl, token.terms.cap)[0]
-        left = token.terms.cap - int((now - token.created).total_seconds())
-        granted, warnings = capped(wanted, left)
+        age = int((now - token.created).total_seconds())
+        granted, warnings = token.terms.granted(fields.seconds(call.data, "increment"), age)
         token.expires, token.granted = end_of(now, granted), granted
         return Reply(token=token, warnings=warnings)
 
@@ -46,7 +45,13 @@ class TokenAuth:
         await self._vault.settle_soon()
         return DONE
 
+    def _create_orphan(self, call: Call) -> Reply:
+        return self._made(call, orphan=True)
+
     def _create(self, call: Call) -> Reply:
+        return self._made(call, orphan=fields.flag(call.data, "no_parent"))
+
+    def _made(self, call: Call, *, orphan: bool) -> Reply:
         parent, data = call.caller, call.data
         wanted = fields.strings(data, "policies") or parent.terms.policies
         is_root = policies.ROOT in parent.policies
@@ -57,11 +62,35 @@ class TokenAuth:
             ttl=fields.seconds(data, "ttl"),
             explicit_max_ttl=fields.seconds(data, "explicit_max_ttl"),
             num_uses=fields.number(data, "num_uses"),
-            type=token_type(fields.text(data, "type")),
+            type=_type(fields.text(data, "type")),
             no_default_policy=fields.flag(data, "no_default_policy"),
             renewable=fields.flag(data, "renewable", default=True),
+            period=fields.seconds(data, "period"),
         )
-        if terms.type == "batch" and policies.ROOT in terms.policies:
-            raise Refusal(400, "batch tokens cannot be root tokens")
+        _check(terms)
+        if terms.period and not self._vault.acl(parent).is_sudo(call.namespace + call.path):
+            raise Refusal(400, "root or sudo privileges required to create periodic token")
         name = fields.text(data, "display_name").replace(" ", "-")
-        return self._vault.child(parent, terms, name, orphan=fields.flag(data, "no_parent"))
+        return self._vault.child(call, terms, name, orphan=orphan)
+
+
+def _type(value: str) -> TokenType:
+    match value:
+        case "" | "default" | "service":
+            return "service"
+        case "batch":
+            return "batch"
+        case _:
+            raise Refusal(400, "invalid 'token_type' value")
+
+
+def _check(terms: Terms) -> None:
+    if terms.num_uses < 0:
+        raise Refusal(400, "number of uses cannot be negative")
+    if terms.type == "service":
+        return
+    if policies.ROOT in terms.policies:
+        raise Refusal(400, "batch tokens cannot be root tokens")
+    for name in ("explicit_max_ttl", "num_uses", "period"):
+        if getattr(terms, name):
+            raise Refusal(400, f'batch tokens cannot have "{name}" set')

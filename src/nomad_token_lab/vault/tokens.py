@@ -1,5 +1,6 @@
 """Vault's tokens and the tree that they grow in (api-contract 3.2)."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ class Terms:
     type: TokenType = "service"
     no_default_policy: bool = False
     renewable: bool = True
+    period: int = 0
+    bound_cidrs: tuple[str, ...] = ()
 
     @property
     def all_policies(self) -> tuple[str, ...]:
@@ -38,6 +41,22 @@ class Terms:
     def cap(self) -> int:
         """The longest life, counted from creation."""
         return min(limit for limit in (self.max_ttl, self.explicit_max_ttl, SYSTEM_TTL) if limit)
+
+    def granted(self, increment: int = 0, age: int = 0) -> tuple[int, tuple[str, ...]]:
+        """Return the life from now of a token that is *age* seconds old, with the warnings when it was capped.
+
+        A periodic token begins anew with each renewal, whatever the *increment*, and only `explicit_max_ttl` ends it.
+        """
+        if self.period:
+            cap = self.explicit_max_ttl - age if self.explicit_max_ttl else self.period
+            return capped(self.period, cap, "period")
+        return capped(increment or capped(self.ttl, self.cap)[0], self.cap - age)
+
+    def admits(self, address: str) -> bool:
+        """Tell whether a request may come from *address*."""
+        return not self.bound_cidrs or any(
+            ipaddress.ip_address(address) in ipaddress.ip_network(block, strict=False) for block in self.bound_cidrs
+        )
 
 
 @dataclass
@@ -59,6 +78,7 @@ class Token:
     metadata: Mapping[str, str] | None = None
     entity_id: str = ""
     uses_left: int = 0
+    namespace: str = ""
 
     @property
     def type(self) -> TokenType:
@@ -107,6 +127,8 @@ class Token:
             "entity_id": self.entity_id,
             "expire_time": rfc3339(self.expires) if self.expires else None,
             "explicit_max_ttl": self.terms.explicit_max_ttl,
+            **({"period": self.terms.period} if self.terms.period else {}),
+            **({"namespace_path": self.namespace} if self.namespace else {}),
             "id": self.id,
             "issue_time": rfc3339(self.created),
             "meta": dict(self.metadata) if self.metadata is not None else None,
@@ -152,20 +174,21 @@ class Tokens:
         return fallen
 
 
-def capped(wanted: int, cap: int) -> tuple[int, tuple[str, ...]]:
+def capped(wanted: int, cap: int, word: str = "TTL") -> tuple[int, tuple[str, ...]]:
     """Return the life that is granted in seconds, and the warning when it is less than was *wanted*."""
     if wanted <= cap:
         return wanted or cap, ()
     short = durations.short
-    text = f'TTL of "{short(wanted)}" exceeded the effective max_ttl of "{short(cap)}"; TTL value is capped accordingly'
-    return cap, (text,)
+    exceeded = f'{word} of "{short(wanted)}" exceeded the effective max_ttl of "{short(cap)}"'
+    return cap, (f"{exceeded}; {word} value is capped accordingly",)
 
 
-def secret_for(token_type: TokenType, *, is_openbao: bool) -> str:
-    """Return a new token's id, in the form of the product."""
+def secret_for(token_type: TokenType, *, is_openbao: bool, namespace_id: str = "") -> str:
+    """Return a new token's id, in the form of the product; outside the root namespace it ends with its id."""
+    end = f".{namespace_id}" if namespace_id else ""
     if token_type == "batch":  # noqa: S105 - a kind, not a secret
-        return ("b." if is_openbao else "hvb.") + ids.base62(140)
-    return "s." + ids.base62(24) if is_openbao else "hvs." + ids.base62(90)
+        return ("b." if is_openbao else "hvb.") + ids.base62(140) + end
+    return ("s." + ids.base62(24) if is_openbao else "hvs." + ids.base62(90)) + end
 
 
 def end_of(now: datetime, seconds: int) -> datetime:

@@ -24,8 +24,10 @@ def _tls() -> ssl.SSLContext:
 class Upstream:
     """A client that is opened with the first request."""
 
-    def __init__(self) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, agent: str = VAULT_AGENT) -> None:
+        """Connect to nothing yet; *agent* says who asks. `tls` replaces the verification against public authorities."""
+        self._agent = agent
+        self.tls: ssl.SSLContext | None = None
         self._client: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -49,8 +51,10 @@ class Upstream:
         """
         if self._client is None:
             # A connection a request: a fault that cuts one hits nothing else.
-            headers_of_all = {"User-Agent": VAULT_AGENT, "Connection": "close"}
-            self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False, headers=headers_of_all, verify=_tls())
+            headers_of_all = {"User-Agent": self._agent, "Connection": "close"}
+            self._client = httpx.AsyncClient(
+                timeout=_SECONDS, trust_env=False, headers=headers_of_all, verify=self.tls or _tls()
+            )
         try:
             return await self._client.request(method, url, headers=headers, json=body)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
