@@ -1,10 +1,10 @@
 """Inputs that can't stand together, as data: the check and the tests are made from it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nomad_token.declared import Declared, Lookup
+from nomad_token.declared import Declared
 from nomad_token.errors import InputError
 
 Values = Mapping[str, str]
@@ -49,24 +49,40 @@ CONFLICTS: Final = (
         "`vault-auth-method: cert` needs `vault-client-cert` and `vault-client-key`: they are the login.",
     ),
     Conflict(
+        lambda given: given.get("type") == "management" and ("policies" in given or "nomad-roles" in given),
+        "`type: management` with `policies` or `nomad-roles`: a management token has all rights, and takes neither.",
+    ),
+    Conflict(
         lambda given: "nomad-addr" not in given and any(name in given for name in _OF_NOMAD),
         "What says how Nomad is reached (`nomad-client-cert`, `nomad-headers`, …) needs `nomad-addr`.",
     ),
 )
 
 
-def check_kind(chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]], lookup: Lookup) -> None:
-    """Raise `InputError` for an input that was given and only another kind reads than the one that *chooser* chose."""
+# Where a value lives that the issuer can't be asked for.
+_ELSEWHERE: Final = {
+    ("ttl", "vault"): "the life of Vault's tokens is `config/lease` of the engine",
+    ("ttl", "nomad-login"): "the life of a login's token is MaxTokenTTL of the auth method",
+    ("policies", "vault"): "the policies of Vault's tokens are those of the engine's role",
+    ("policies", "nomad-login"): "the policies of a login's token are those of the binding rules",
+    ("type", "vault"): "the type of Vault's tokens is that of the engine's role",
+    ("global", "vault"): "whether Vault's tokens are global is said by the engine's role",
+    ("global", "nomad-login"): "whether a login's token is global is said by TokenLocality of the auth method",
+}
+
+
+def check_kind(chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]], given: Collection[str]) -> None:
+    """Raise `InputError` for what was *given* and only another kind reads than the one that *chooser* chose."""
     own = {one.name for one in kinds[chosen]}
-    others = {one.name: one for kind in kinds.values() for one in kind if one.name not in own}
-    given = [one for one in others.values() if lookup(one) is not None]
-    if given:
-        raise InputError("\n".join(_of_another(one, chooser, chosen, kinds) for one in given))
+    others = {one.name for kind in kinds.values() for one in kind} - own
+    if wrong := [name for name in given if name in others]:
+        raise InputError("\n".join(_of_another(name, chooser, chosen, kinds) for name in wrong))
 
 
-def _of_another(one: Declared, chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]]) -> str:
-    readers = " or ".join(name for name, kind in kinds.items() if one.name in {each.name for each in kind})
-    return f"`{one.name}` is read with `{chooser}: {readers}` alone, and it is `{chosen}` here."
+def _of_another(name: str, chooser: str, chosen: str, kinds: Mapping[str, Sequence[Declared]]) -> str:
+    readers = " or ".join(each for each, kind in kinds.items() if name in {one.name for one in kind})
+    where = f": {_ELSEWHERE[name, chosen]}" if (name, chosen) in _ELSEWHERE else ""
+    return f"`{name}` is read with `{chooser}: {readers}` alone, and it is `{chosen}` here{where}."
 
 
 def check(given: Values) -> None:

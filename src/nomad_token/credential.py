@@ -20,6 +20,10 @@ class Credential(BaseModel):
     lease_renewable: bool | None = None
     expires_at: datetime | None = None
     """The effective end: the earlier of the lease and the login token; None when it has none."""
+    revocable: bool = True
+    """Whether anything of ours can end it before its time."""
     type: str = ""
     """`client` or `management`; empty when nobody could be asked."""
+    verified: bool = False
+    """Whether Nomad itself accepted it."""
     policies: tuple[str, ...] | None = None

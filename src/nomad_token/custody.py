@@ -8,7 +8,19 @@ from pydantic import SecretStr
 
 from nomad_token.platforms.base import Platform
 from nomad_token.signals import GONE_WITHIN, Signals
-from nomad_token.state import MOST_BYTES, Asked, Fact, HeldLease, HeldLogin, Ledger, NothingMade, Plan, Settled, dumps
+from nomad_token.state import (
+    MOST_BYTES,
+    Asked,
+    Fact,
+    HeldLease,
+    HeldLogin,
+    HeldToken,
+    Ledger,
+    NothingMade,
+    Plan,
+    Settled,
+    dumps,
+)
 
 
 class Custody:
@@ -34,7 +46,7 @@ class Custody:
         """Save that the request was answered, and made nothing."""
         self._add(NothingMade())
 
-    def hold(self, secrets: Iterable[SecretStr], fact: HeldLogin | HeldLease) -> None:
+    def hold(self, secrets: Iterable[SecretStr], fact: HeldLogin | HeldLease | HeldToken) -> None:
         """Mask *secrets* and save *fact*, which undoes what they open.
 
         Raises `OSError` where it can't be saved; the ledger knows the fact even then, so that it is undone in place.

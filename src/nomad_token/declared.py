@@ -17,7 +17,7 @@ class Declared:
     required: bool
     choices: tuple[str, ...]
     read_with: tuple[str, ...] = ()
-    """The auth methods that read it; empty for an input that is read in any case."""
+    """The choices with which it is read, such as `vault-auth-method: approle`; empty where it is read in any case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ OUTPUTS: Final = {
     "lease-id": "The lease in Vault that ends the token.",
     "lease-duration": "The lease's life as Vault gave it, in seconds.",
     "lease-renewable": "`true` where the lease can be renewed.",
-    "expires-at": "When the token ends (RFC 3339, UTC): the earlier of the lease's end and the login's.",
+    "expires-at": "When the token ends (RFC 3339, UTC): with Vault, the earlier of the lease's end and the login's.",
     "policies": "The token's Nomad policies as a JSON list; empty where Nomad was not asked.",
     "type": "`client` or `management`; empty where Nomad was not asked.",
-    "issuer": "Who granted the token: `vault`.",
+    "issuer": "Who granted the token: `vault`, `nomad-login` or `nomad-management`.",
     "credentials": "All of this but the secret as a JSON list, one entry a token.",
 }
 

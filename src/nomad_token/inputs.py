@@ -18,9 +18,15 @@ from nomad_token.errors import InputError
 from nomad_token.text import shown
 
 
-def declare(default: Any = ..., *, about: str, environment: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a field's
-    """Declare an input; without a *default* it must be given."""
-    return Field(default, description=about, json_schema_extra={"environment": list(environment)})
+def declare(  # the field's own type says what it is
+    default: Any = ...,  # noqa: ANN401
+    *,
+    about: str,
+    environment: Sequence[str] = (),
+    name: str | None = None,
+) -> Any:  # noqa: ANN401
+    """Declare an input; without a *default* it must be given. *name* is for one that Python keeps for itself."""
+    return Field(default, alias=name, description=about, json_schema_extra={"environment": list(environment)})
 
 
 class InputGroup(BaseSettings):

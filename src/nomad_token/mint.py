@@ -20,10 +20,12 @@ from nomad_token.issuers.base import Issuer, Means, Unclear
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.revoke import SECONDS as UNDO_SECONDS
-from nomad_token.revoke import Ending, Undo, undo
+from nomad_token.revoke import undo
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Plan
 from nomad_token.text import in_summary, shown
+from nomad_token.undo.outcome import Ending
+from nomad_token.undo.outcome import Means as Undone
 from nomad_token.verify import Unverified, wait_until_accepted
 
 _TRIES = 3
@@ -120,7 +122,7 @@ class _Minting:
                 raise unverified.error from None
             self._warn("Not verified", unverified.error.text)
             return credential
-        return credential.model_copy(update={"type": token.type, "policies": token.policies})
+        return credential.model_copy(update={"type": token.type, "policies": token.policies, "verified": True})
 
     def undo_in_place(self) -> None:
         """Undo now what was made, once: the post-step may be an hour away, or never come."""
@@ -129,7 +131,7 @@ class _Minting:
         with self.outside.signals.held(GONE_WITHIN):
             seconds = min(UNDO_SECONDS, self.outside.signals.left())
             deadline = Deadline(self.outside.clock, seconds)
-            by = Undo(self.outside.connect, self.outside.clock, deadline, self.order.issuer.borrowed())
+            by = Undone(self.outside.connect, self.outside.clock, deadline, self.order.issuer.lent()[1])
             outcome = undo(self.custody.ledger, self.custody.plan, by)
             if outcome.ending is Ending.FAILED:
                 self.left = outcome.left
@@ -166,6 +168,8 @@ class _Minting:
         return Means(
             self.outside.connect,
             self.order.vault,
+            self.order.nomad,
+            self.custody.plan.mint,
             self._id_token,
             self.platform.unreachable,
             self.custody,
@@ -185,7 +189,8 @@ def _plan(order: Order) -> Plan:
     return Plan(
         mint=os.urandom(4).hex(),
         vault=order.vault,
-        borrowed=order.issuer.borrowed() is not None,
+        grants=order.nomad if order.vault is None else None,
+        lent=order.issuer.lent()[0],
         nomad=None if order.job.verify == "off" else order.nomad,
         own=tuple(name for name, place in (("vault", order.vault), ("nomad", order.nomad)) if place in order.own),
         revoke=order.job.revoke,
@@ -196,15 +201,22 @@ def _plan(order: Order) -> Plan:
 
 def _described(credential: Credential, job: JobInputs) -> list[str]:
     kind = f"{credential.type} token" if credential.type else "token"
-    lines = [f"Minted the {kind} {credential.accessor_id}: lease {credential.lease_id}."]
+    lease = f": lease {credential.lease_id}" if credential.lease_id else ""
+    lines = [f"Minted the {kind} {credential.accessor_id}{lease}."]
     if credential.policies is not None:
         held = ", ".join(shown(policy) for policy in credential.policies) or "none"
-        lines.append(f"Nomad accepts it; policies: {held}.")
+        lines.append(f"{'Nomad accepts it; policies' if credential.verified else 'Policies'}: {held}.")
     ends = f" It ends at {rfc3339(credential.expires_at)} at the latest." if credential.expires_at else ""
-    lines.append(
-        f"It {'is revoked when the job ends' if job.revoke else 'is left to its lease (`revoke: false`)'}.{ends}"
-    )
+    lines.append(f"It {_end(credential, job)}.{ends}")
     if into_environment(credential, job):
         unknown = "" if credential.type else " Whether it is a manager's is not known: that takes `nomad-addr`."
         lines.append(f"Exported as {credential.env_name}.{unknown}")
     return lines
+
+
+def _end(credential: Credential, job: JobInputs) -> str:
+    if not job.revoke:
+        return "is left to its own end (`revoke: false`)"
+    if not credential.revocable:
+        return "can't be revoked, since Nomad lets only management tokens delete tokens"
+    return "is revoked when the job ends"

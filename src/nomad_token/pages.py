@@ -87,7 +87,7 @@ def _sentences(one: Declared) -> str:
 
 
 def _with(one: Declared) -> str:
-    return f" Read with `vault-auth-method: {'`, `'.join(one.read_with)}`." if one.read_with else ""
+    return f" Read with `{'`, `'.join(one.read_with)}`." if one.read_with else ""
 
 
 def _default(one: Declared) -> str:

@@ -6,13 +6,15 @@ from pydantic import SecretStr
 
 from nomad_token.clients.http import Own
 from nomad_token.clock import Deadline
+from nomad_token.declared import Declared
 from nomad_token.errors import Cancelled, InputError, LiveTokenLeft
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
-from nomad_token.revoke import SECONDS, Ending, Outcome, Undo, undo
+from nomad_token.revoke import SECONDS, undo
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import Fact, Ledger, Plan, Unreadable, loads
+from nomad_token.state import Fact, HeldLease, HeldToken, Ledger, Plan, Unreadable, loads
 from nomad_token.text import in_summary, pasted
+from nomad_token.undo.outcome import Ending, Means, Outcome
 
 
 def post(platform: Platform, outside: Outside) -> None:
@@ -89,17 +91,14 @@ def _bring_own(plan: Plan, platform: Platform, outside: Outside) -> list[str]:
 def _undone(ledger: Ledger, plan: Plan, platform: Platform, outside: Outside) -> Outcome:
     if not plan.revoke:
         return Outcome(Ending.NOT_WANTED, "`revoke: false`: the token ends by itself")
-    borrowed = _borrowed(platform) if plan.borrowed else None
-    return undo(ledger, plan, Undo(outside.connect, outside.clock, Deadline(outside.clock, SECONDS), borrowed))
+    lent = _lent(plan.lent, platform) if plan.lent else None
+    return undo(ledger, plan, Means(outside.connect, outside.clock, Deadline(outside.clock, SECONDS), lent))
 
 
-def _borrowed(platform: Platform) -> SecretStr | None:
-    """Read again the token that the user lends; None where the runner does not hand it over."""
-    from nomad_token.vault_auth.token import Token  # noqa: PLC0415 - most posts read no input
-
-    with suppress(InputError):
-        return Token.read(platform.lookup).vault_token
-    return None
+def _lent(name: str, platform: Platform) -> SecretStr | None:
+    """Read again the user's own credential; None where the runner does not hand it over."""
+    found = platform.lookup(Declared(name, "", "", (), secret=True, required=False, choices=()))
+    return SecretStr(found.value) if found else None
 
 
 def _without_plan(ledger: Ledger) -> str:
@@ -113,12 +112,13 @@ def _named(ledger: Ledger) -> str:
         f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC; by hand: "
         f"vault lease revoke {pasted(lease.lease_id)}"
         for lease in ledger.leases
-    )
+    ) + " ".join(f"The Nomad token {token.accessor_id} may live." for token in ledger.tokens)
 
 
 def _report(outcome: Outcome, ledger: Ledger, plan: Plan, platform: Platform) -> None:
     """Say the ending in one line, and what needs attention on top of the job's page."""
-    accessors = ", ".join(lease.accessor_id for lease in ledger.leases)
+    held: list[HeldLease | HeldToken] = [*ledger.leases, *ledger.tokens]
+    accessors = ", ".join(each.accessor_id for each in held)
     line = f"{outcome.ending.value.capitalize()}{f' {accessors}' if accessors else ''}: {outcome.line}."
     platform.say(line)
     for notice in outcome.notices:

@@ -1,237 +1,60 @@
-"""The post-step, and the undo of a mint that failed: from what was saved, to proof that nothing of it lives."""
+"""The undo: from what was saved, to proof that nothing of it lives."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from pydantic import SecretStr
-
-from nomad_token.clients.http import READ_SECONDS, Connection, Failure, Place, Refusal
 from nomad_token.clients.nomad import Nomad
-from nomad_token.clients.vault import Vault, policy_denies
-from nomad_token.clock import Clock, Deadline
-from nomad_token.retry import of_repeatable, patiently
-from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger, Plan
-from nomad_token.text import pasted, shown
+from nomad_token.state import HeldLease, HeldToken, Ledger, Plan
+from nomad_token.text import pasted
+from nomad_token.undo.nomad import undo_at_nomad
+from nomad_token.undo.outcome import Ending, Means, Outcome
+from nomad_token.undo.vault import undo_at_vault
 from nomad_token.verify import Death, wait_until_refused
 
 SECONDS: Final = 30.0
 """How long the post-step tries; Vault goes on by itself after that."""
 
 
-class Ending(Enum):
-    """The five ways in which a post-step ends."""
-
-    NOT_WANTED = "not wanted"
-    NOTHING_SAVED = "nothing saved"
-    EXPIRED = "already expired"
-    REVOKED = "revoked"
-    FAILED = "failed to revoke"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How an undo ended: a line for the log, and what a person should know."""
-
-    ending: Ending
-    line: str
-    notices: list[str] = field(default_factory=list)
-    """What may be left though everything was done that can be."""
-    left: list[str] = field(default_factory=list)
-    """What was left: not empty exactly when the ending is FAILED."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """What an undo works with."""
-
-    connect: Callable[[Place], Connection]
-    clock: Clock
-    deadline: Deadline
-    borrowed: SecretStr | None = None
-    """The Vault token that the user lends, where that is what the plan says."""
-
-    def share(self) -> float:
-        """Return the seconds that a request may take which is not the last one to come."""
-        return max(1.0, self.deadline.left() / 3)
-
-
-def undo(ledger: Ledger, plan: Plan, by: Undo) -> Outcome:
+def undo(ledger: Ledger, plan: Plan, by: Means) -> Outcome:
     """Revoke what *ledger* holds, in the order of design §5, and prove it at Nomad.
 
     Asks only the addresses of *plan*. Never raises for what a server does: that is the outcome.
     """
-    login, leases, unanswered = ledger.login, ledger.leases, ledger.unanswered
-    if plan.borrowed and plan.vault is not None:
-        outcome = _with_borrowed(Vault(by.connect(plan.vault), plan.vault), leases, by)
-        outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered]
-        return _proven(outcome, plan, leases, by)
-    if login is None or plan.vault is None:
-        return _proven(_without_login(leases, unanswered, by), plan, leases, by)
-    if login.ends is not None and login.ends <= by.clock.now():
-        outcome = Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
+    if plan.grants is not None:
+        outcome = undo_at_nomad(plan.grants, ledger, by)
+    elif plan.vault is not None:
+        outcome = undo_at_vault(plan.vault, ledger, by, lent=bool(plan.lent))
     else:
-        outcome = _revoke_at_vault(Vault(by.connect(plan.vault), plan.vault), login, leases, unanswered, by)
-    outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
-    return _proven(outcome, plan, leases, by)
+        outcome = Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
+    return _proven(outcome, plan, [*ledger.leases, *ledger.tokens], by)
 
 
-def _with_borrowed(vault: Vault, leases: list[HeldLease], by: Undo) -> Outcome:
-    """Revoke the leases alone: the token that asked for them is the user's."""
-    if not leases:
-        return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
-    token = by.borrowed
-    if token is None:
-        return Outcome(
-            Ending.FAILED,
-            "`vault-token` was not there to do it with",
-            left=[_lease_left(lease, "`vault-token` was not handed over again.") for lease in leases],
-        )
-    left = [text for lease in leases if (text := _revoked_with(vault, token, lease, by))]
-    if left:
-        return Outcome(Ending.FAILED, "Vault did not do it", left=left)
-    return Outcome(Ending.REVOKED, "Vault revoked the lease")
-
-
-def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Undo) -> str:
-    """Revoke *lease* with a token that is lent; return what is left of it, nothing where all went well."""
-
-    def revoke() -> None:
-        vault.revoke_lease(token, lease.lease_id, read_seconds=by.share())
-
-    try:
-        patiently(revoke, of_repeatable, clock=by.clock, deadline=by.deadline)
-    except Failure as failure:
-        reason = _reason(failure)
-        if isinstance(failure, Refusal) and policy_denies(failure):
-            prefix = lease.lease_id.rpartition("/")[0]
-            reason += (
-                f'\nAdd to a policy of the token: path "sys/leases/revoke" {{ capabilities = ["update"] '
-                f'allowed_parameters = {{ "lease_id" = ["{shown(prefix)}/*"], "sync" = [] }} }}'
-            )
-        return _lease_left(lease, reason)
-    return ""
-
-
-def _lease_left(lease: HeldLease, reason: str) -> str:
-    return (
-        f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC. {reason}\n"
-        f"By hand: vault lease revoke {pasted(lease.lease_id)}"
-    )
-
-
-def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Undo) -> Outcome:
-    """Name what may live; a lease without its login is what a torn state leaves, and nothing here can revoke it."""
-    notices = [_maybe_orphaned(asked, by) if asked.what == "creds" else _login_lost(asked) for asked in unanswered]
-    if not leases:
-        return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already", notices)
-    left = [
-        f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC: the login that asked "
-        f"for it can't be read from what was saved. By hand: vault lease revoke {pasted(lease.lease_id)}"
-        for lease in leases
-    ]
-    return Outcome(Ending.FAILED, "what was saved is incomplete", notices, left)
-
-
-def _login_lost(asked: Asked) -> str:
-    return (
-        f"The login at `{asked.path}` was sent at {asked.at:%H:%M:%S} UTC, and no answer tells whether it was "
-        "granted: a Vault token that nobody holds may live until its token_ttl. No Nomad token hangs on it."
-    )
-
-
-def _revoke_at_vault(
-    vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Undo
-) -> Outcome:
-    """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
-    confirmed = _revoke_leases(vault, login, leases, by)
-
-    def revoke_self() -> None:
-        vault.revoke_self(login.token, read_seconds=min(READ_SECONDS, max(1.0, by.deadline.left())))
-
-    try:
-        patiently(revoke_self, of_repeatable, clock=by.clock, deadline=by.deadline)
-    except Failure as failure:
-        if isinstance(failure, Refusal) and failure.status == 403 and not policy_denies(failure):
-            return Outcome(Ending.REVOKED, "already gone: Vault no longer knows the login")
-        if confirmed or not (leases or unanswered):
-            done = "Vault revoked the lease" if leases else "no token was minted"
-            ends = f"at {login.ends:%H:%M:%S} UTC" if login.ends else "by itself"
-            notice = f"Vault did not revoke the login, which ends {ends}. {_reason(failure)}"
-            return Outcome(Ending.REVOKED, done, notices=[notice])
-        return Outcome(Ending.FAILED, "Vault did not do it", left=[_left(failure, login, leases)])
-    if not leases:
-        return Outcome(Ending.REVOKED, "Vault revoked the login")
-    return Outcome(Ending.REVOKED, "Vault revoked the lease" if confirmed else "Vault revoked the login and its lease")
-
-
-def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Undo) -> bool:
-    """Revoke *leases* one by one where a policy allows it, and tell whether Nomad's deletes are confirmed.
-
-    A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
-    spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
-    comes next, takes the leases along in any case.
-    """
-    if not leases or 0 < login.uses < 2 * len(leases) + 2:
-        return False
-    with suppress(Failure):
-        if vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
-            for lease in leases:
-                vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
-            return True
-    return False
-
-
-def _proven(outcome: Outcome, plan: Plan, leases: list[HeldLease], by: Undo) -> Outcome:
+def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken], by: Means) -> Outcome:
     """Have Nomad say that the tokens are dead; its word counts more than Vault's 204, which is given in advance."""
-    if plan.nomad is None or not leases:
+    if plan.nomad is None or not held or outcome.ending is Ending.LEFT_TO_END:
         return outcome
     nomad = Nomad(by.connect(plan.nomad), plan.nomad)
     began = by.clock.monotonic()
-    deaths = [wait_until_refused(nomad, lease, clock=by.clock, deadline=by.deadline) for lease in leases]
+    deaths = [wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline) for each in held]
     if all(death is Death.PROVEN for death in deaths):
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
         return Outcome(ending, f"{outcome.line}, and Nomad refuses it (proven in {spent:.0f} ms)", outcome.notices)
-    for lease, death in zip(leases, deaths, strict=True):
+    for each, death in zip(held, deaths, strict=True):
         if death is Death.ALIVE:
-            outcome = _left_alive(outcome, lease, by)
+            outcome = _left_alive(outcome, each, by)
         elif death is Death.UNKNOWN and outcome.ending is not Ending.FAILED:
-            outcome.notices.append(f"Nomad could not be asked whether the token {lease.accessor_id} is dead.")
+            outcome.notices.append(f"Nomad could not be asked whether the token {each.accessor_id} is dead.")
     return outcome
 
 
-def _left_alive(outcome: Outcome, lease: HeldLease, by: Undo) -> Outcome:
-    seen = f"Nomad still accepted the token {lease.accessor_id} at {by.clock.now():%H:%M:%S} UTC."
+def _left_alive(outcome: Outcome, held: HeldLease | HeldToken, by: Means) -> Outcome:
+    seen = f"Nomad still accepted the token {held.accessor_id} at {by.clock.now():%H:%M:%S} UTC."
     if outcome.ending is Ending.FAILED:
         return replace(outcome, left=[*outcome.left, seen])
-    by_hand = f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
+    if isinstance(held, HeldLease):
+        by_hand = f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(held.lease_id)}"
+    else:
+        by_hand = f"By hand: nomad acl token delete {pasted(held.accessor_id)}"
     return Outcome(Ending.FAILED, "Nomad still accepts it", outcome.notices, [*outcome.left, f"{seen} {by_hand}"])
-
-
-def _maybe_orphaned(asked: Asked, by: Undo) -> str:
-    """Name a token that nobody holds: its read was not answered, and Vault may have no lease (api-contract 7.2)."""
-    program = f'.[] | select(.Name | startswith("{shown(asked.named)}")) | [.AccessorID, .Name, .CreateTime]'
-    return (
-        f"`{asked.path}` was read at {asked.at:%H:%M:%S} UTC, and no answer tells whether a token was made. The end of "
-        "the login takes along what Vault has a lease for. A token without one would be named "
-        f"{shown(asked.named)}… and be made between {asked.at:%H:%M:%S} and {by.clock.now():%H:%M:%S} UTC: "
-        f"nomad acl token list -json | jq -c {pasted(program)}"
-    )
-
-
-def _left(failure: Failure, login: HeldLogin, leases: list[HeldLease]) -> str:
-    ends = f"; Vault ends the login at {login.ends:%Y-%m-%d %H:%M:%S} UTC" if login.ends else ""
-    tokens = ", ".join(lease.accessor_id for lease in leases) or "one that was asked for and not seen"
-    by_hand = " && ".join(f"vault lease revoke {pasted(lease.lease_id)}" for lease in leases)
-    text = f"The Nomad token may live: {tokens}. {_reason(failure)}{ends}."
-    if isinstance(failure, Refusal) and policy_denies(failure):
-        text += ' Add to a policy of the login\'s role: path "auth/token/revoke-self" { capabilities = ["update"] }'
-    return f"{text} By hand: {by_hand}" if by_hand else text
-
-
-def _reason(failure: Failure) -> str:
-    said = shown(failure.said) if isinstance(failure, Refusal) else shown(failure.reason)
-    return f"Vault at {failure.address}: {said or shown(failure.reason)}"

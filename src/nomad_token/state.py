@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from nomad_token.clients.nomad import NomadPlace
-from nomad_token.clients.vault import UUID, VaultPlace
+from nomad_token.clients.plausible import UUID
+from nomad_token.clients.vault import VaultPlace
 
 VERSION: Final = 1
 MOST_BYTES: Final = 64 * 1024
@@ -42,8 +43,10 @@ class Plan(_Fact):
     vault: VaultPlace | None
     nomad: NomadPlace | None
     """None where Nomad is not to be asked."""
-    borrowed: bool = False
-    """Whether Vault's token is the user's: it is read again from the inputs, and never revoked."""
+    grants: NomadPlace | None = None
+    """The Nomad that grants tokens itself, for an issuer without Vault."""
+    lent: str = ""
+    """The input with the user's own credential that the undo needs: it is read again, and never saved."""
     own: tuple[Literal["vault", "nomad"], ...] = ()
     """The servers to which a key or headers are brought along, which are read again from the inputs."""
     revoke: bool
@@ -55,7 +58,7 @@ class Asked(_Fact):
     """A request that makes something is about to be sent."""
 
     fact: Literal["asked"] = "asked"
-    what: Literal["login", "creds"]
+    what: Literal["login", "creds", "token", "nomad login"]
     path: str
     """The API path below `/v1/`: mount and role, or the auth method's."""
     named: str = ""
@@ -90,13 +93,24 @@ class HeldLease(_Fact):
     ends: AwareDatetime
 
 
+class HeldToken(_Fact):
+    """A Nomad token is there that Nomad itself granted."""
+
+    fact: Literal["token"] = "token"
+    accessor_id: str = Field(pattern=UUID)
+    secret: Kept
+    ends: AwareDatetime | None
+    manager: bool
+    """Whether it is of type management, which may delete itself."""
+
+
 class Settled(_Fact):
     """Nothing of what was said before this is alive."""
 
     fact: Literal["settled"] = "settled"
 
 
-Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | Settled
+Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Settled
 _FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
     Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(hide_input_in_errors=True)
 )
@@ -139,7 +153,7 @@ class Ledger:
     @property
     def pending(self) -> bool:
         """Whether there is anything to undo, or to name."""
-        return bool(self.login or self.leases or self.unanswered)
+        return bool(self.login or self.leases or self.tokens or self.unanswered)
 
     @property
     def plan(self) -> Plan | None:
@@ -157,9 +171,14 @@ class Ledger:
         return [fact for fact in self.open if isinstance(fact, HeldLease)]
 
     @property
+    def tokens(self) -> list[HeldToken]:
+        """The tokens of Nomad's own that are held now."""
+        return [fact for fact in self.open if isinstance(fact, HeldToken)]
+
+    @property
     def secrets(self) -> list[SecretStr]:
         """Every secret that was ever held."""
-        held = [fact for fact in self.facts if isinstance(fact, HeldLogin | HeldLease)]
+        held = [fact for fact in self.facts if isinstance(fact, HeldLogin | HeldLease | HeldToken)]
         return [fact.token if isinstance(fact, HeldLogin) else fact.secret for fact in held]
 
     @property
@@ -170,7 +189,7 @@ class Ledger:
             match fact:
                 case Asked():
                     waiting.append(fact)
-                case HeldLogin() | HeldLease() | NothingMade():
+                case HeldLogin() | HeldLease() | HeldToken() | NothingMade():
                     del waiting[-1:]
                 case Plan() | Settled():
                     pass

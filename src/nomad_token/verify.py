@@ -8,7 +8,7 @@ from nomad_token.clients.nomad import Nomad, Self, Standing
 from nomad_token.clock import Clock, Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.errors import Error, Refused, Temporary
-from nomad_token.state import HeldLease
+from nomad_token.state import HeldLease, HeldToken
 from nomad_token.text import shown
 from nomad_token.unreachable import no_answer
 
@@ -74,15 +74,15 @@ class Death(Enum):
     UNKNOWN = "Nomad could not be asked"
 
 
-def wait_until_refused(nomad: Nomad, lease: HeldLease, *, clock: Clock, deadline: Deadline) -> Death:
-    """Ask until Nomad refuses the token of *lease*, for 5 s at most: Vault revokes in the background."""
+def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Clock, deadline: Deadline) -> Death:
+    """Ask until Nomad refuses the token that is *held*, for 5 s at most: Vault revokes in the background."""
     last = Death.UNKNOWN
     bound = Deadline(clock, min(PROOF_SECONDS, deadline.left()))
     for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
         try:
             standing, _ = nomad.standing(
-                lease.secret,
-                lease.accessor_id,
+                held.secret,
+                held.accessor_id,
                 now=clock.now(),
                 read_seconds=max(0.1, min(_READ_SECONDS, bound.left())),
             )

@@ -83,9 +83,20 @@ SECRETS = [
     "vault-auth-payload",
     "vault-client-key",
     "vault-headers",
+    "nomad-management-token",
     "nomad-client-key",
     "nomad-headers",
 ]
+_MANAGED = {
+    "role": "",
+    "vault-addr": "",
+    "vault-auth-role": "",
+    "issuer": "nomad-management",
+    "nomad-management-token": "canary-canary",
+}
+OF_NOMAD = dict.fromkeys(("policies", "nomad-roles", "type", "global", "ttl"), _MANAGED) | {
+    "nomad-auth-method": {"role": "", "vault-addr": "", "vault-auth-role": ""}
+}
 BAD = {
     "role": ["nomad/creds/deployer", "-x", "x.", "a b", "$(id)", "größe"],
     "vault-addr": [
@@ -119,6 +130,13 @@ BAD = {
     "nomad-client-cert": ["/no/such/file"],
     "nomad-tls-server-name": ["a\nb"],
     "nomad-skip-verify": ["maybe"],
+    "issuer": ["consul"],
+    "nomad-auth-method": ["a\nb"],
+    "policies": ["a b", "größe"],
+    "nomad-roles": ["a b"],
+    "type": ["manager"],
+    "global": ["maybe"],
+    "ttl": ["soon", "0"],
     "vault-username": ["a\nb"],
     "vault-kubernetes-token-path": ["a\nb"],
     "nomad-addr": ["nomad:4646", "ftp://nomad", "https://u@nomad", "https://no mad"],
@@ -158,7 +176,7 @@ def test_wrong_value_names_the_input_as_typed(name: str, value: str) -> None:
     if value.endswith(" "):
         # A platform trims; what is left is wrong all the same.
         value = f"x{value.strip()}"
-    text = refused(**{name: value})
+    text = refused(**OF_NOMAD.get(name, {}) | {name: value})
 
     assert f"`{name}`" in text
     assert text.endswith(".")
@@ -328,6 +346,7 @@ def test_several_unknown_names() -> None:
         ({"audience": "x", "id_token": "a.b.c"}, ["audience", "id-token"]),
         ({"verify": "required", "nomad_addr": ""}, ["verify", "nomad-addr"]),
         ({"nomad_headers": "X-A: b", "nomad_addr": ""}, ["nomad-headers", "nomad-addr"]),
+        ({"type": "management", "policies": "x"}, ["type: management", "policies"]),
         ({"vault_auth_method": "cert"}, ["vault-auth-method: cert", "vault-client-cert"]),
     ],
 )
@@ -340,7 +359,7 @@ def test_conflicts(inputs: dict[str, str], named: list[str]) -> None:
 
 def test_no_conflict_goes_untested() -> None:
     """The table of conflicts has as many rows as the test above."""
-    assert len(conflicts.CONFLICTS) == 5
+    assert len(conflicts.CONFLICTS) == 6
 
 
 @pytest.mark.parametrize("spelt", ["False", "FALSE", "0", "no"])

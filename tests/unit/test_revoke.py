@@ -13,8 +13,9 @@ from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.mint import mint
-from nomad_token.revoke import Ending, Outcome, Undo, undo
+from nomad_token.revoke import undo
 from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Settled
+from nomad_token.undo.outcome import Ending, Means, Outcome
 
 LEASES, REVOKE_SELF, SELF = "sys/leases/revoke", "auth/token/revoke-self", "acl/token/self"
 
@@ -29,7 +30,7 @@ def minted(world: World) -> Ledger:
 def undone(world: World, facts: Ledger, seconds: float = 30) -> Outcome:
     """Undo it."""
     assert facts.plan
-    return undo(facts, facts.plan, Undo(world.connections, world.clock, Deadline(world.clock, seconds)))
+    return undo(facts, facts.plan, Means(world.connections, world.clock, Deadline(world.clock, seconds)))
 
 
 def without(ledger: Ledger, kind: type[Fact]) -> Ledger:
@@ -37,9 +38,9 @@ def without(ledger: Ledger, kind: type[Fact]) -> Ledger:
     return Ledger(fact for fact in ledger.facts if not isinstance(fact, kind))
 
 
-def test_there_are_five_endings() -> None:
-    """An undo ends in one of five named ways."""
-    assert len({ending.value for ending in Ending}) == len(Ending) == 5
+def test_there_are_six_endings() -> None:
+    """An undo ends in one of six named ways."""
+    assert len({ending.value for ending in Ending}) == len(Ending) == 6
 
 
 def test_lease_then_login_then_proof() -> None:
@@ -366,7 +367,7 @@ def test_secret_names_are_kept_apart() -> None:
             return world.vault(request)
 
     connections = type(world.connections)(world.clock, lambda _: None, Listening())
-    undo(minted_here, plan, Undo(connections, world.clock, Deadline(world.clock, 30)))
+    undo(minted_here, plan, Means(connections, world.clock, Deadline(world.clock, 30)))
 
     assert seen == [
         ("/v1/sys/capabilities-self", "engine"),
@@ -398,6 +399,6 @@ def test_place_without_vault() -> None:
     ledger = minted(world)
     assert ledger.plan
     plan = ledger.plan.model_copy(update={"vault": None, "nomad": NomadPlace(address=NOMAD)})
-    outcome = undo(Ledger([plan]), plan, Undo(world.connections, world.clock, Deadline(world.clock, 30)))
+    outcome = undo(Ledger([plan]), plan, Means(world.connections, world.clock, Deadline(world.clock, 30)))
 
     assert outcome.ending is Ending.NOTHING_SAVED

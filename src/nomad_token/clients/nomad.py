@@ -1,13 +1,15 @@
 """Nomad's ACL API, as far as it is used (api-contract 2)."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from nomad_token.clients.http import Answer, Connection, Lost, Place, Refusal
+from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
+from nomad_token.clients.plausible import UUID, like
 
 _RPC_HOP: Final = "rpc error: "
 # Go writes nanoseconds, `datetime` reads microseconds.
@@ -27,6 +29,20 @@ class Self(BaseModel):
     type: str = Field(alias="Type")
     policies: tuple[str, ...] = Field(default=(), alias="Policies")
     expiration_time: Annotated[datetime | None, BeforeValidator(_go_time)] = Field(default=None, alias="ExpirationTime")
+
+
+class Minted(BaseModel):
+    """A token as Nomad makes it (api-contract 2.2)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    accessor_id: str = Field(alias="AccessorID", pattern=UUID)
+    secret_id: Annotated[SecretStr, like(UUID)] = Field(alias="SecretID")
+    type: str = Field(alias="Type")
+    policies: tuple[str, ...] = Field(default=(), alias="Policies")
+    expiration_time: Annotated[AwareDatetime | None, BeforeValidator(_go_time)] = Field(
+        default=None, alias="ExpirationTime"
+    )
 
 
 class Standing(Enum):
@@ -56,22 +72,66 @@ class Nomad:
         """The agent's address, as it was given."""
         return self._place.address
 
-    def token_self(self, secret: SecretStr, *, read_seconds: float) -> Self:
-        """`GET /v1/acl/token/self`; raises `Refusal`, `NotSent`, `Lost`. A success proves little: see `standing`."""
-        answer = self._connection.send(
-            "GET",
-            "/v1/acl/token/self",
-            headers={"X-Nomad-Token": secret},
-            params={"region": self._place.region} if self._place.region else None,
-            read_seconds=read_seconds,
-        )
+    def log_in(self, auth_method: str, id_token: SecretStr) -> Minted:
+        """`POST /v1/acl/login` (api-contract 2.6); raises `Refusal`, `NotSent`, `Lost`."""
+        return self._made("/v1/acl/login", {"AuthMethodName": auth_method, "LoginToken": id_token})
+
+    def create(self, manager: SecretStr, token: Mapping[str, object]) -> Minted:
+        """`POST /v1/acl/token` with a management token (api-contract 2.3); raises `Refusal`, `NotSent`, `Lost`."""
+        return self._made("/v1/acl/token", token, manager)
+
+    def delete(self, manager: SecretStr, accessor_id: str, *, read_seconds: float) -> None:
+        """`DELETE /v1/acl/token/<accessor>`; one that is gone is no failure. Raises `Refusal`, `NotSent`, `Lost`."""
+        answer = self._send("DELETE", f"/v1/acl/token/{accessor_id}", manager, read_seconds=read_seconds)
+        if answer.status != 200 and "Cannot delete nonexistent tokens" not in answer.text:
+            raise Refusal(self.address, answer, [_said(answer)])
+
+    def named(self, manager: SecretStr, name: str, *, read_seconds: float) -> list[str]:
+        """Return the accessors of the tokens that have exactly that *name*. Raises `Refusal`, `NotSent`, `Lost`."""
+        answer = self._send("GET", "/v1/acl/tokens", manager, read_seconds=read_seconds)
         if answer.status != 200:
             raise Refusal(self.address, answer, [_said(answer)])
-        body = answer.json()
-        if isinstance(body, dict):
-            body = {name: value for name, value in body.items() if value is not None}
+        stubs = answer.json()
+        if not isinstance(stubs, list):
+            raise Lost(self.address, "the answer to acl/tokens is not a list")
+        mine = [stub for stub in stubs if isinstance(stub, dict) and stub.get("Name") == name]
+        return [str(stub["AccessorID"]) for stub in mine if re.fullmatch(UUID, str(stub.get("AccessorID", "")))]
+
+    def _made(self, path: str, body: Mapping[str, object], manager: SecretStr | None = None) -> Minted:
+        answer = self._send("POST", path, manager, body=body, read_seconds=READ_SECONDS)
+        if answer.status != 200:
+            raise Refusal(self.address, answer, [_said(answer)])
+        raw = answer.json()
         try:
-            return Self.model_validate(body)
+            return Minted.model_validate(_without_nulls(raw))
+        except ValidationError:
+            raise Lost(self.address, f"the answer to {path} holds no plausible token") from None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        secret: SecretStr | None,
+        *,
+        body: Mapping[str, object] | None = None,
+        read_seconds: float,
+    ) -> Answer:
+        return self._connection.send(
+            method,
+            path,
+            headers={} if secret is None else {"X-Nomad-Token": secret},
+            params={"region": self._place.region} if self._place.region else None,
+            body=body,
+            read_seconds=read_seconds,
+        )
+
+    def token_self(self, secret: SecretStr, *, read_seconds: float) -> Self:
+        """`GET /v1/acl/token/self`; raises `Refusal`, `NotSent`, `Lost`. A success proves little: see `standing`."""
+        answer = self._send("GET", "/v1/acl/token/self", secret, read_seconds=read_seconds)
+        if answer.status != 200:
+            raise Refusal(self.address, answer, [_said(answer)])
+        try:
+            return Self.model_validate(_without_nulls(answer.json()))
         except ValidationError:
             raise Lost(self.address, "the answer to token/self is not a token") from None
 
@@ -97,6 +157,11 @@ class Nomad:
         if token.accessor_id != accessor_id or over:
             return Standing.REFUSED, None
         return Standing.ACCEPTED, token
+
+
+def _without_nulls(body: object) -> object:
+    """Go writes an empty list as null."""
+    return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
 
 
 def _said(answer: Answer) -> str:

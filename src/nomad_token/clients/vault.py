@@ -4,27 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
+from nomad_token.clients.plausible import UUID, like
 
 # Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
 CREDS_SECONDS: Final = 95.0
 
-UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _OPAQUE: Final = r"^[\w.=-]{8,4096}$"
 _NOMAD_REFUSED: Final = re.compile(r"Unexpected response code: (\d{3}) \((.*?)\)?\s*$", re.DOTALL)
-
-
-def _like(pattern: str) -> AfterValidator:
-    """Refuse a secret that can't be one: a line break in it would be a second line of an environment file."""
-
-    def check(secret: SecretStr) -> SecretStr:
-        if not re.fullmatch(pattern, secret.get_secret_value(), re.ASCII):
-            raise ValueError("not plausible")
-        return secret
-
-    return AfterValidator(check)
 
 
 class _Read(BaseModel):
@@ -37,7 +26,7 @@ _Model = TypeVar("_Model", bound=_Read)
 class Login(_Read):
     """The `auth` object of a login (api-contract 3.2)."""
 
-    client_token: Annotated[SecretStr, _like(_OPAQUE)]
+    client_token: Annotated[SecretStr, like(_OPAQUE)]
     accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
     lease_duration: int = Field(ge=0)
     """Seconds of life; 0 is for ever."""
@@ -64,7 +53,7 @@ class Creds(_Read):
     """Seconds."""
     renewable: bool
     accessor_id: str = Field(pattern=UUID)
-    secret_id: Annotated[SecretStr, _like(UUID)]
+    secret_id: Annotated[SecretStr, like(UUID)]
 
 
 class VaultPlace(Place):

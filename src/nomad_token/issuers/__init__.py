@@ -3,8 +3,18 @@
 from typing import Final
 
 from nomad_token.issuers.base import Issuer
+from nomad_token.issuers.nomad_login import NomadLogin
+from nomad_token.issuers.nomad_management import NomadManagement
 from nomad_token.issuers.vault import VaultIssuer
 
 ISSUERS: Final[dict[str, type[Issuer]]] = {
     "vault": VaultIssuer,
+    "nomad-login": NomadLogin,
+    "nomad-management": NomadManagement,
 }
+INFERRED_FROM: Final = {
+    "vault": ("role",),
+    "nomad-login": ("nomad-auth-method",),
+    "nomad-management": ("policies", "nomad-roles", "type"),
+}
+"""The inputs, none of them secret, that tell which issuer is meant where `issuer` does not."""

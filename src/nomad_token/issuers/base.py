@@ -7,6 +7,7 @@ from typing import Protocol, Self
 from pydantic import SecretStr
 
 from nomad_token.clients.http import Connection, Place
+from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Clock, Deadline
 from nomad_token.credential import Credential
@@ -32,6 +33,10 @@ class Means:
     connect: Callable[[Place], Connection]
     vault: VaultPlace | None
     """The Vault that the issuer named, with its TLS."""
+    nomad: NomadPlace | None
+    """The Nomad that was named, with its TLS."""
+    mint: str
+    """The mint's own id, for names that nobody else chooses."""
     id_token: Callable[[str], SecretStr]
     """Get the platform's id token for an audience, masked already."""
     advice: Callable[[str], str]
@@ -62,11 +67,15 @@ class Issuer(Protocol):
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
 
+    # the auth method that was chosen; empty for an issuer without one
+    @property
+    def auth_method(self) -> str: ...  # noqa: D102
+
     # where Vault is, for an issuer that has one
     def vault(self) -> VaultPlace | None: ...  # noqa: D102
 
-    # the Vault token that the user lends, which only its own leases are revoked with; None where there is none
-    def borrowed(self) -> SecretStr | None: ...  # noqa: D102
+    # the user's own credential that an undo needs, by its input's name; it is never saved
+    def lent(self) -> tuple[str, SecretStr | None]: ...  # noqa: D102
 
     # be granted a token; raises Error, or Unclear where one may have been made that nobody holds
     def issue(self, env_name: str, means: Means) -> Credential: ...  # noqa: D102

@@ -1,30 +1,26 @@
 """`vault`: Vault's or OpenBao's Nomad secrets engine, after a login of our own."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, PrivateAttr, SecretStr
 
 from nomad_token.clients.http import Failure, Refusal
 from nomad_token.clients.vault import Creds, Login, Vault, VaultPlace
-from nomad_token.conflicts import check_kind
 from nomad_token.credential import Credential
 from nomad_token.declared import Lookup
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
+from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.vault_refusals import EngineRole, explain_borrowed, explain_creds, explain_login
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
-from nomad_token.signals import ANSWER_WITHIN
 from nomad_token.state import Asked, HeldLease, HeldLogin
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest, VaultAuth
 from nomad_token.vault_auth.token import Token
-
-_Result = TypeVar("_Result")
 
 
 def _role(value: str) -> str:
@@ -94,10 +90,13 @@ class VaultIssuer(InputGroup):
     def read(cls, lookup: Lookup) -> Self:
         """Read the issuer's inputs, and those of the auth method that they choose."""
         issuer = super().read(lookup)
-        kinds = {name: kind.declared() for name, kind in METHODS.items()}
-        check_kind("vault-auth-method", issuer.vault_auth_method, kinds, lookup)
         issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
+
+    @property
+    def auth_method(self) -> str:
+        """Name the auth method."""
+        return self.vault_auth_method
 
     def vault(self) -> VaultPlace:
         """Name the server and the namespaces."""
@@ -107,9 +106,9 @@ class VaultIssuer(InputGroup):
             auth_namespace=self.vault_auth_namespace or self.vault_namespace,
         )
 
-    def borrowed(self) -> SecretStr | None:
+    def lent(self) -> tuple[str, SecretStr | None]:
         """Return the token that the user lends, where that is the method."""
-        return self._auth.vault_token if isinstance(self._auth, Token) else None
+        return ("vault-token", self._auth.vault_token) if isinstance(self._auth, Token) else ("", None)
 
     def issue(self, env_name: str, means: Means) -> Credential:
         """Log in, and read the role's credential. Raises `Error`, `Unclear`."""
@@ -166,7 +165,7 @@ class VaultIssuer(InputGroup):
         means.custody.asked(Asked(what="login", path=request.path, at=means.clock.now()))
         try:
             # One more try is harmless where nothing was judged; a third may lock the user out.
-            login, held = _awaited(log_in, means, tries=2 if request.locks_out else None)
+            login, held = awaited(log_in, means, tries=2 if request.locks_out else None)
         except Failure as failure:
             error = explain_login(failure, request, self.vault(), means.advice(failure.address))
             known = isinstance(failure, Refusal) and request.explain(failure) is not None
@@ -204,27 +203,17 @@ class VaultIssuer(InputGroup):
             )
         )
         try:
-            return _awaited(read, means)
+            return awaited(read, means)
         except Failure as failure:
             error = explain_creds(failure, self.vault(), engine, means.advice(failure.address))
             # What a token that is lent may have made can't be undone, so it is not asked for a second time.
-            if self.borrowed() is not None and of_making(failure) is Verdict.UNCLEAR:
+            if self.lent()[0] and of_making(failure) is Verdict.UNCLEAR:
                 raise error from None
             raise _judged(failure, error, means) from None
 
     @property
     def _auth_path(self) -> str:
         return self.vault_auth_path or self.vault_auth_method
-
-
-def _awaited(make: Callable[[], _Result], means: Means, *, tries: int | None = None) -> _Result:
-    """Send what makes something, and take it into custody; an answer that is under way is awaited through a cancel."""
-
-    def whole() -> _Result:
-        with means.signals.held(ANSWER_WITHIN):
-            return make()
-
-    return patiently(whole, of_making, clock=means.clock, deadline=means.deadline, tries=tries)
 
 
 def _judged(failure: Failure, error: Error, means: Means) -> Error | Unclear:

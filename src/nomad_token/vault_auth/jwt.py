@@ -8,23 +8,27 @@ from pydantic import SecretStr
 from nomad_token.claims import claims, displayed
 from nomad_token.clients.http import Refusal, origin
 from nomad_token.errors import Error, NotFound, Refused, Temporary
-from nomad_token.inputs import Line, declare
+from nomad_token.inputs import InputGroup, Line, declare
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 
 
-class Jwt(OfRole):
-    """The inputs of the method, and its login (api-contract 3.3)."""
+class IdToken(InputGroup):
+    """The inputs about the job's id token, wherever it is shown."""
 
     audience: Line = declare(
         "",
         about="The audience (`aud`) of the id token that is asked for; one of the role's `bound_audiences`. "
-        "Without it: the scheme, host and port of `vault-addr`.",
+        "Without it: the scheme, host and port of the server's address.",
     )
     id_token: SecretStr | None = declare(
         None,
         about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",
     )
+
+
+class Jwt(OfRole, IdToken):
+    """The method's login (api-contract 3.3)."""
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:
         """Make the request; asks the platform for an id token where none is given."""

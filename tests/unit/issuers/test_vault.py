@@ -26,6 +26,8 @@ def means(world: World, *, revoke: bool = True, seconds: float = 120) -> Means:
     return Means(
         world.connections,
         None,
+        None,
+        "0badcafe",
         lambda audience: world.platform.id_token(audience, Deadline(world.clock, seconds)),
         world.platform.unreachable,
         custody,

@@ -108,7 +108,7 @@ def test_inputs_say_who_reads_them(method: str) -> None:
     own = {one.name for one in METHODS[method].declared()}
 
     for one in all_declared():
-        assert (method in one.read_with) == (one.name in own)
+        assert (f"vault-auth-method: {method}" in one.read_with) == (one.name in own)
         assert not (one.read_with and one.required)
 
 

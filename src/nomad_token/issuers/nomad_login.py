@@ -1,0 +1,80 @@
+"""`nomad-login`: Nomad itself, with the job's id token and an auth method of type JWT."""
+
+from pydantic import SecretStr
+
+from nomad_token.clients.http import Failure, origin
+from nomad_token.clients.nomad import Minted, Nomad
+from nomad_token.clients.vault import VaultPlace
+from nomad_token.credential import Credential
+from nomad_token.errors import InputError
+from nomad_token.inputs import Line, declare
+from nomad_token.issuers.awaited import awaited
+from nomad_token.issuers.base import Means
+from nomad_token.issuers.nomad_refusals import explain_login
+from nomad_token.retry import Verdict, of_making
+from nomad_token.state import Asked, HeldToken
+from nomad_token.vault_auth.jwt import IdToken
+
+
+class NomadLogin(IdToken):
+    """The inputs of the issuer, and its request (api-contract 2.6)."""
+
+    nomad_auth_method: Line = declare(about="The name of Nomad's JWT auth method, for a token from Nomad itself.")
+    nomad_management_token: SecretStr | None = declare(
+        None,
+        about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
+        "login at the end. It is lent, and never saved.",
+    )
+
+    @property
+    def auth_method(self) -> str:
+        """Name none of Vault's."""
+        return ""
+
+    def vault(self) -> VaultPlace | None:
+        """Name none."""
+        return None
+
+    def lent(self) -> tuple[str, SecretStr | None]:
+        """Return the management token, where one is given to delete with."""
+        token = self.nomad_management_token
+        return ("nomad-management-token" if token else "", token)
+
+    def issue(self, env_name: str, means: Means) -> Credential:
+        """Log in. Raises `Error`; a lost answer can't be undone, so it is asked for once."""
+        if means.nomad is None:
+            raise InputError("`nomad-auth-method` needs `nomad-addr`: Nomad grants the token there.")
+        place = means.nomad
+        nomad = Nomad(means.connect(place), place)
+        id_token = self.id_token or means.id_token(self.audience or origin(place.address))
+
+        def log_in() -> tuple[Minted, HeldToken]:
+            minted = nomad.log_in(self.nomad_auth_method, id_token)
+            held = HeldToken(
+                accessor_id=minted.accessor_id,
+                secret=minted.secret_id,
+                ends=minted.expiration_time,
+                manager=minted.type == "management",
+            )
+            means.custody.hold([held.secret], held)
+            return minted, held
+
+        means.refuse_when_late()
+        means.custody.asked(Asked(what="nomad login", path=self.nomad_auth_method, at=means.clock.now()))
+        try:
+            minted, held = awaited(log_in, means)
+        except Failure as failure:
+            if of_making(failure) is not Verdict.UNCLEAR:
+                means.custody.nothing_made()
+            raise explain_login(failure, self.nomad_auth_method, id_token, means.advice(failure.address)) from None
+        return Credential(
+            secret=held.secret,
+            accessor_id=held.accessor_id,
+            issuer="nomad-login",
+            env_name=env_name,
+            expires_at=held.ends,
+            # Only a management token deletes tokens: one that is lent, or this one itself (api-contract 2.7).
+            revocable=held.manager or self.nomad_management_token is not None,
+            type=minted.type,
+            policies=minted.policies,
+        )

@@ -1,0 +1,120 @@
+"""`nomad-management`: Nomad itself, with a management token that is lent, for a client token that ends soon."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, SecretStr
+
+from nomad_token.clients.http import Failure
+from nomad_token.clients.nomad import Minted, Nomad
+from nomad_token.clients.vault import VaultPlace
+from nomad_token.credential import Credential
+from nomad_token.errors import InputError, Refused
+from nomad_token.inputs import Duration, InputGroup, declare
+from nomad_token.issuers.awaited import awaited
+from nomad_token.issuers.base import Means, Unclear
+from nomad_token.issuers.nomad_refusals import explain_token
+from nomad_token.retry import Verdict, of_making
+from nomad_token.state import Asked, HeldToken
+
+_NANOSECONDS = 1_000_000_000
+_NAME = re.compile(r"[a-zA-Z0-9-]{1,128}")
+
+
+def _names(value: str) -> str:
+    """Check a list of policies or roles, by comma or by line."""
+    for name in _split(value):
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"holds `{name[:40]}`, which is not a name: letters, digits and -")
+    return value
+
+
+def _split(value: str) -> list[str]:
+    return [name for name in (each.strip() for each in re.split(r"[,\n]", value)) if name]
+
+
+class NomadManagement(InputGroup):
+    """The inputs of the issuer, and its request (api-contract 2.3)."""
+
+    nomad_management_token: SecretStr = declare(
+        about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
+        "login at the end. It is lent, and never saved."
+    )
+    policies: Annotated[str, AfterValidator(_names)] = declare(
+        "", about="The Nomad policies of the token, by comma or by line; Nomad itself makes it then."
+    )
+    nomad_roles: Annotated[str, AfterValidator(_names)] = declare(
+        "", about="The Nomad ACL roles of the token, by comma or by line; Nomad itself makes it then."
+    )
+    type: Literal["client", "management"] = declare(
+        "client", about="The type of a token that Nomad itself makes: `client` or `management`."
+    )
+    is_global: bool = declare(default=False, name="global", about="Whether the token is known in every region.")
+    ttl: Duration = declare("30m", about="The life of the token. Vault's tokens have theirs from `config/lease`.")
+
+    @property
+    def auth_method(self) -> str:
+        """Name none of Vault's."""
+        return ""
+
+    def vault(self) -> VaultPlace | None:
+        """Name none."""
+        return None
+
+    def lent(self) -> tuple[str, SecretStr | None]:
+        """Return the management token: the undo needs it again."""
+        return "nomad-management-token", self.nomad_management_token
+
+    def issue(self, env_name: str, means: Means) -> Credential:
+        """Have Nomad make a token. Raises `Error`, `Unclear`."""
+        if means.nomad is None:
+            raise InputError("`policies` and `nomad-roles` need `nomad-addr`: Nomad makes the token there.")
+        place = means.nomad
+        nomad = Nomad(means.connect(place), place)
+        name = f"nomad-token-{means.mint}-{means.clock.now():%Y%m%dT%H%M%S%f}"
+        wanted = {
+            "Name": name,
+            "Type": self.type,
+            "Policies": _split(self.policies),
+            "Roles": [{"Name": role} for role in _split(self.nomad_roles)],
+            "Global": self.is_global,
+            # a number, since 1.4.0 to 1.4.4 read nothing else (api-contract 2.2)
+            "ExpirationTTL": round(self.ttl * _NANOSECONDS),
+        }
+
+        def create() -> tuple[Minted, HeldToken]:
+            minted = nomad.create(self.nomad_management_token, wanted)
+            held = HeldToken(
+                accessor_id=minted.accessor_id, secret=minted.secret_id, ends=minted.expiration_time, manager=False
+            )
+            means.custody.hold([held.secret], held)
+            return minted, held
+
+        means.refuse_when_late()
+        means.custody.asked(Asked(what="token", path="acl/token", named=name, at=means.clock.now()))
+        try:
+            minted, held = awaited(create, means)
+        except Failure as failure:
+            error = explain_token(failure, means.advice(failure.address))
+            if of_making(failure) is Verdict.UNCLEAR:
+                raise Unclear(error) from None
+            means.custody.nothing_made()
+            raise error from None
+        if held.ends is None:
+            raise Refused(
+                "Nomad made a token that never ends, and it was deleted again.",
+                why="Servers before 1.4 do not know ExpirationTTL, and leave it out without a word.",
+                fix="Have Vault mint instead (`role`), whose lease ends it, or update Nomad.",
+            )
+        return Credential(
+            secret=held.secret,
+            accessor_id=held.accessor_id,
+            issuer="nomad-management",
+            env_name=env_name,
+            lease_duration=round(timedelta(seconds=self.ttl).total_seconds()),
+            lease_renewable=False,
+            expires_at=held.ends,
+            type=minted.type,
+            policies=minted.policies,
+        )

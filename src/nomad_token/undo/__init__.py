@@ -1,0 +1,1 @@
+"""The undo, by who granted the token."""

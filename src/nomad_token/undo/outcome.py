@@ -1,0 +1,48 @@
+"""How an undo ends, and what it works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pydantic import SecretStr
+
+from nomad_token.clients.http import Connection, Place
+from nomad_token.clock import Clock, Deadline
+
+
+class Ending(Enum):
+    """The ways in which a post-step ends."""
+
+    NOT_WANTED = "not wanted"
+    NOTHING_SAVED = "nothing saved"
+    EXPIRED = "already expired"
+    LEFT_TO_END = "left to its end"
+    REVOKED = "revoked"
+    FAILED = "failed to revoke"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an undo ended: a line for the log, and what a person should know."""
+
+    ending: Ending
+    line: str
+    notices: list[str] = field(default_factory=list)
+    """What may be left though everything was done that can be."""
+    left: list[str] = field(default_factory=list)
+    """What was left: not empty exactly when the ending is FAILED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an undo works with."""
+
+    connect: Callable[[Place], Connection]
+    clock: Clock
+    deadline: Deadline
+    lent: SecretStr | None = None
+    """The user's own credential, where the plan names one and it could be had."""
+
+    def share(self) -> float:
+        """Return the seconds that a request may take which is not the last one to come."""
+        return max(1.0, self.deadline.left() / 3)
