@@ -1,5 +1,7 @@
 """`approle`: a role id and a secret id, as a machine's user name and password."""
 
+from typing import Final
+
 from pydantic import SecretStr
 
 from nomad_token.clients.http import Refusal
@@ -7,6 +9,15 @@ from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
+
+# Vault up to 1.14 tells which of the two is wrong, and has a text of its own for an unknown role id.
+_REFUSALS: Final = (
+    "invalid role or secret ID",
+    "missing secret_id",
+    "invalid role ID",
+    "invalid secret id",
+    "failed to determine alias name",
+)
 
 
 class AppRole(InputGroup):
@@ -28,7 +39,7 @@ class AppRole(InputGroup):
 
 def _explain(refusal: Refusal, mount: str) -> Error | None:
     said = refusal.said
-    if refusal.status != 400 or not ("invalid role or secret ID" in said or "missing secret_id" in said):
+    if not any(text in said for text in _REFUSALS):
         return None
     return Refused(
         f"Vault refused the AppRole: {shown(said)}",

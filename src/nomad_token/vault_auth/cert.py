@@ -18,9 +18,9 @@ class Cert(OfRole):
 
 def _explain(refusal: Refusal, mount: str) -> Error | None:
     said = refusal.said
-    if refusal.status != 400 or "certificate" not in said:
+    if refusal.status != 400 or not ("certificate" in said or "tls connection required" in said):
         return None
-    if "no client certificate found" in said:
+    if any(text in said for text in ("no client certificate found", "must be supplied", "tls connection required")):
         return Refused(
             f"Vault saw no client certificate: {shown(said)}",
             why="None was given, or a proxy before Vault ends TLS and does not pass it on.",

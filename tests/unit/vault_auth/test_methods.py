@@ -117,6 +117,11 @@ def test_inputs_say_who_reads_them(method: str) -> None:
     [
         ("approle", 400, "invalid role or secret ID", Refused, ["`vault-secret-id`", "auth/m/role/ROLE/secret-id"]),
         ("approle", 400, "missing secret_id", Refused, ["`vault-secret-id`"]),
+        ("approle", 400, "invalid role ID", Refused, ["`vault-role-id`"]),
+        ("approle", 400, "invalid secret id", Refused, ["`vault-secret-id`"]),
+        ("approle", 500, "failed to determine alias name from login request", Refused, ["`vault-role-id`"]),
+        ("cert", 400, "tls connection required", Refused, ["`vault-client-cert`"]),
+        ("cert", 400, "client certificate must be supplied", Refused, ["`vault-client-cert`"]),
         ("userpass", 400, "invalid username or password", Refused, ["`vault-username`", "`vault-password`"]),
         ("userpass", 403, "permission denied", Refused, ["locks a user out", "vault auth list"]),
         ("ldap", 400, "ldap operation failed: invalid credentials", Refused, ["`vault-password`"]),
