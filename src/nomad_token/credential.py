@@ -20,6 +20,8 @@ class Credential(BaseModel):
     lease_renewable: bool | None = None
     expires_at: datetime | None = None
     """The effective end: the earlier of the lease and the login token; None when it has none."""
+    life_set_by: str = ""
+    """Where the operator says how long it lives, as a sentence."""
     revocable: bool = True
     """Whether anything of ours can end it before its time."""
     type: str = ""

@@ -132,7 +132,8 @@ def _mount(value: str) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400 * 366)]
+Timeout = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86400)]
 Address = Annotated[str, Field(max_length=2048), AfterValidator(_address)]
 Mount = Annotated[str, Field(max_length=512), AfterValidator(_mount)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512)]
@@ -170,7 +171,16 @@ class JobInputs(InputGroup):
         about="Whether to wait until Nomad accepts the token, which needs `nomad-addr`. `auto` warns when Nomad can't "
         "be reached from here, `required` fails then.",
     )
-    timeout: Duration = declare(
+    min_ttl: Duration | None = declare(
+        None,
+        about="The life that the token must have at least, such as 30m: a shorter one is undone, before the deploy.",
+    )
+    max_ttl: Duration | None = declare(
+        None,
+        about="The life that the token may have at most: a longer one is undone. Without it, more than 24h is warned "
+        "about.",
+    )
+    timeout: Timeout = declare(
         "120s", about="How long to try. After it no request is begun; a credential that is under way is still awaited."
     )
     revoke: bool = declare(

@@ -17,6 +17,7 @@ from nomad_token.errors import Cancelled, Error, LiveTokenLeft
 from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs
 from nomad_token.issuers.base import Issuer, Means, Unclear
+from nomad_token.life import check_life
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.revoke import SECONDS as UNDO_SECONDS
@@ -26,7 +27,7 @@ from nomad_token.state import Plan
 from nomad_token.text import in_summary, shown
 from nomad_token.undo.outcome import Ending
 from nomad_token.undo.outcome import Means as Undone
-from nomad_token.verify import Unverified, wait_until_accepted
+from nomad_token.verify import Unverified, unknown_policies, wait_until_accepted
 
 _TRIES = 3
 """How often an issuer is asked, where its answer was lost and what it may have made was undone."""
@@ -58,7 +59,9 @@ def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
     custody = Custody(platform, outside.signals, plan=_plan(order))
     minting = _Minting(order, platform, outside, custody, Deadline(outside.clock, order.job.timeout))
     try:
-        credential = minting.verified(minting.issued())
+        credential = minting.issued()
+        minting.check_life(credential)
+        credential = minting.verified(credential)
         platform.export(exported(credential, order.job, order.places))
     except BaseException as error:
         # Vault may be at a read still that was broken off: what it makes is the post-step's to undo, if there is one.
@@ -104,14 +107,20 @@ class _Minting:
             self.outside.clock.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
+    def check_life(self, credential: Credential) -> None:
+        """Warn about a long life; a life that is not what the inputs ask for is an error, and undone as any other."""
+        if warning := check_life(credential, self.order.job, self.outside.clock.now()):
+            self._warn("A long life", warning)
+
     def verified(self, credential: Credential) -> Credential:
         """Add what Nomad says of the token; unless it is required, a Nomad that can't be asked is a warning."""
         place = self.custody.plan.nomad
         if place is None:
             return credential
+        nomad = Nomad(self.outside.connect(place), place)
         try:
             token = wait_until_accepted(
-                Nomad(self.outside.connect(place), place),
+                nomad,
                 credential,
                 clock=self.outside.clock,
                 deadline=self.deadline,
@@ -122,6 +131,13 @@ class _Minting:
                 raise unverified.error from None
             self._warn("Not verified", unverified.error.text)
             return credential
+        if unknown := unknown_policies(nomad, credential, token):
+            names = ", ".join(f"`{shown(name)}`" for name in unknown)
+            self._warn(
+                "Unknown policies",
+                f"Nomad knows no policy {names}: it takes such a name without a word, and grants nothing for it. "
+                "Compare with: nomad acl policy list",
+            )
         return credential.model_copy(update={"type": token.type, "policies": token.policies, "verified": True})
 
     def undo_in_place(self) -> None:

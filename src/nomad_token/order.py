@@ -92,16 +92,25 @@ def _issuer(platform: Platform, given: Collection[str]) -> Issuer:
     """Read the inputs of the issuer that is meant, and refuse those of another."""
     name = IssuerInputs.read(platform.lookup).issuer or _inferred(given)
     conflicts.check_kind("issuer", name, _of_issuers(), given)
+    if name == "vault":
+        _check_method(platform, given)
     try:
         issuer = ISSUERS[name].read(platform.lookup)
     except InputError as error:
         if error.lacks_secret and (why := platform.withheld()):
             raise NoIdentity(error.what, why=why, fix="Skip the step for such jobs.") from None
         raise
-    if name == "vault":
-        methods = {method: kind.declared() for method, kind in METHODS.items()}
-        conflicts.check_kind("vault-auth-method", issuer.auth_method, methods, given)
     return issuer
+
+
+def _check_method(platform: Platform, given: Collection[str]) -> None:
+    """Refuse the inputs of another auth method; one that is not known is refused when the issuer is read."""
+    chooser = next(one for one in ISSUERS["vault"].declared() if one.name == "vault-auth-method")
+    found = platform.lookup(chooser)
+    method = found.value if found else chooser.default
+    kinds = {name: kind.declared() for name, kind in METHODS.items()}
+    if method in kinds:
+        conflicts.check_kind(chooser.name, method, kinds, given)
 
 
 def _inferred(given: Iterable[str]) -> str:

@@ -27,6 +27,16 @@ def in_summary(title: str, *texts: str) -> str:
     return f"### nomad-token: {title}\n\n```text\n{body}\n```"
 
 
+def span(seconds: float) -> str:
+    """Return *seconds* as people say them: `45 s`, `30 min`, `1 h 5 min`, `32 d`."""
+    whole = max(0, round(seconds))
+    for unit, size, below, smaller in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            count, rest = whole // size, whole % size // smaller
+            return f"{count} {unit} {rest} {below}" if rest else f"{count} {unit}"
+    return f"{whole} s"
+
+
 def pasted(foreign: object) -> str:
     """Return *foreign* text as one word of a shell command that a person may paste."""
     return shlex.quote(shown(foreign))

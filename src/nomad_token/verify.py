@@ -66,6 +66,20 @@ def wait_until_accepted(nomad: Nomad, credential: Credential, *, clock: Clock, d
     raise AssertionError("pauses don't end")
 
 
+def unknown_policies(nomad: Nomad, credential: Credential, token: Self) -> list[str]:
+    """Return the policies of *token* that Nomad does not know: it accepts any name (api-contract 2.4).
+
+    A Nomad that can't be asked this is no reason to fail: the list is empty then.
+    """
+    if not token.policies:
+        return []
+    try:
+        known = nomad.policies(credential.secret, read_seconds=_READ_SECONDS)
+    except Failure:
+        return []
+    return [name for name in token.policies if name not in known]
+
+
 class Death(Enum):
     """What Nomad says of a token that was revoked."""
 

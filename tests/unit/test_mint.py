@@ -72,6 +72,8 @@ def test_order_of_events() -> None:
         ("keep", "lease"),
         ("request", "GET /v1/acl/token/self"),
         ("trace",),
+        ("request", "GET /v1/acl/policies"),
+        ("trace",),
         ("export",),
     ]
     assert {event[0] for event in world.events[told.index(("export",)) + 1 :]} == {"say"}

@@ -72,6 +72,14 @@ class Nomad:
         """The agent's address, as it was given."""
         return self._place.address
 
+    def policies(self, secret: SecretStr, *, read_seconds: float) -> list[str]:
+        """`GET /v1/acl/policies`: those of the token that there are. Raises `Refusal`, `NotSent`, `Lost`."""
+        answer = self._send("GET", "/v1/acl/policies", secret, read_seconds=read_seconds)
+        listed = answer.json()
+        if answer.status != 200 or not isinstance(listed, list):
+            raise Refusal(self.address, answer, [_said(answer)])
+        return [str(policy.get("Name")) for policy in listed if isinstance(policy, dict)]
+
     def log_in(self, auth_method: str, id_token: SecretStr) -> Minted:
         """`POST /v1/acl/login` (api-contract 2.6); raises `Refusal`, `NotSent`, `Lost`."""
         return self._made("/v1/acl/login", {"AuthMethodName": auth_method, "LoginToken": id_token})

@@ -67,10 +67,6 @@ class Issuer(Protocol):
     @classmethod
     def declared(cls) -> list[Declared]: ...  # noqa: D102
 
-    # the auth method that was chosen; empty for an issuer without one
-    @property
-    def auth_method(self) -> str: ...  # noqa: D102
-
     # where Vault is, for an issuer that has one
     def vault(self) -> VaultPlace | None: ...  # noqa: D102
 

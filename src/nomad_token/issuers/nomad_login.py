@@ -26,11 +26,6 @@ class NomadLogin(IdToken):
         "login at the end. It is lent, and never saved.",
     )
 
-    @property
-    def auth_method(self) -> str:
-        """Name none of Vault's."""
-        return ""
-
     def vault(self) -> VaultPlace | None:
         """Name none."""
         return None
@@ -71,6 +66,7 @@ class NomadLogin(IdToken):
             secret=held.secret,
             accessor_id=held.accessor_id,
             issuer="nomad-login",
+            life_set_by="Its life is MaxTokenTTL of the auth method.",
             env_name=env_name,
             expires_at=held.ends,
             # Only a management token deletes tokens: one that is lent, or this one itself (api-contract 2.7).

@@ -53,11 +53,6 @@ class NomadManagement(InputGroup):
     is_global: bool = declare(default=False, name="global", about="Whether the token is known in every region.")
     ttl: Duration = declare("30m", about="The life of the token. Vault's tokens have theirs from `config/lease`.")
 
-    @property
-    def auth_method(self) -> str:
-        """Name none of Vault's."""
-        return ""
-
     def vault(self) -> VaultPlace | None:
         """Name none."""
         return None
@@ -111,6 +106,7 @@ class NomadManagement(InputGroup):
             secret=held.secret,
             accessor_id=held.accessor_id,
             issuer="nomad-management",
+            life_set_by="Its life is `ttl`.",
             env_name=env_name,
             lease_duration=round(timedelta(seconds=self.ttl).total_seconds()),
             lease_renewable=False,

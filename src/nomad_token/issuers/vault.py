@@ -93,11 +93,6 @@ class VaultIssuer(InputGroup):
         issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
 
-    @property
-    def auth_method(self) -> str:
-        """Name the auth method."""
-        return self.vault_auth_method
-
     def vault(self) -> VaultPlace:
         """Name the server and the namespaces."""
         return VaultPlace(
@@ -130,6 +125,8 @@ class VaultIssuer(InputGroup):
             lease_id=lease.lease_id,
             lease_duration=creds.lease_duration,
             lease_renewable=creds.renewable,
+            life_set_by="Its life is the earlier of the login's token_ttl and the engine's lease, which is 768 h where "
+            f"it was never set: vault write {self.vault_mount}/config/lease ttl=30m max_ttl=1h",
             # Vault ends the lease with the token that asked for it (api-contract 7.4).
             expires_at=min(lease.ends, login.ends or lease.ends),
         )

@@ -73,8 +73,10 @@ def test_credential() -> None:
         lease_id="nomad/creds/deployer/lease0000",
         lease_duration=1800,
         lease_renewable=True,
+        life_set_by=credential.life_set_by,
         expires_at=world.clock.now() + timedelta(minutes=30),
     )
+    assert "vault write nomad/config/lease" in credential.life_set_by
     assert world.vault.logins[0]["role"] == "deploy-app"
     assert NOMAD not in "".join(world.requests)
 
