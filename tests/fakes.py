@@ -321,6 +321,7 @@ class RecordingPlatform:
         self.exported: Export | None = None
         self.scrubbed: list[str] = []
         self.why_withheld = ""
+        self.ended: int | None = None
         self.fails_to: dict[str, Exception] = {}
         """What a method raises, by its name; for `keep`, `keep login` and the like too, by the kind of fact."""
 
@@ -374,9 +375,13 @@ class RecordingPlatform:
         self.lines.append(line)
         assert mint == self.plan.mint
 
-    def take_kept(self) -> list[list[str]]:
+    def kept_all(self) -> None:
+        """Note that nothing more is kept."""
+        self.ended = len(self.lines)
+
+    def take_kept(self) -> list[str]:
         """Return the lines that were kept."""
-        return [self.lines] if self.lines else []
+        return self.lines
 
     def export(self, export: Export) -> None:
         """Remember what is exported."""

@@ -117,7 +117,7 @@ REFUSALS = [
         "wrong_mount",
         "A wrong mount looks like a policy to a job's token, and both are said.",
         4,
-        ("nomad2/creds/deployer", "does not exist", "vault secrets list"),
+        ("nomad2/creds/deployer", "there is no mount `nomad2`", "vault secrets list"),
         inputs={"vault-mount": "nomad2"},
     ),
     Refusal(

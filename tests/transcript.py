@@ -17,6 +17,7 @@ _VARYING = (
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time of day>"),
     (re.compile(r"in \d+ ms"), "in <n> ms"),
     (re.compile(r"nomad_token_[0-9a-f]{8}_"), "nomad_token_<mint>_"),
+    (re.compile(r"nomad-token-[0-9a-f]{8}-\d{8}T\d+"), "nomad-token-<mint>-<time>"),
     (re.compile(r'"mint":"[0-9a-f]{8}"'), '"mint":"<mint>"'),
     (re.compile(r'"accessor":"\w{24}"'), '"accessor":"<vault accessor>"'),
     (re.compile(r"nomad-token/[\d.]+"), "nomad-token/<version>"),

@@ -14,7 +14,7 @@ from nomad_token.errors import Cancelled, Error, InputError, Temporary
 from nomad_token.outside import Outside
 from nomad_token.platforms import PLATFORMS
 from nomad_token.platforms.base import Level, Platform
-from nomad_token.signals import Signals
+from nomad_token.signals import GONE_WITHIN, Signals
 
 if TYPE_CHECKING:
     import httpx
@@ -119,13 +119,17 @@ def step(
 
 def _run(name: str, platform: Platform, outside: Outside) -> None:
     """Import what the step uses, and no more: the post-step reads no inputs."""
+    # An exception in the middle of an import, or of a library's callback, may be swallowed there: signals wait.
     if name == "mint":
-        from nomad_token.mint import mint  # noqa: PLC0415
-        from nomad_token.order import read_order  # noqa: PLC0415
+        with outside.signals.held(GONE_WITHIN):
+            from nomad_token.mint import mint  # noqa: PLC0415
+            from nomad_token.order import read_order  # noqa: PLC0415
 
-        mint(read_order(platform), platform, outside)
+            order = read_order(platform)
+        mint(order, platform, outside)
     else:
-        from nomad_token.post import post  # noqa: PLC0415
+        with outside.signals.held(GONE_WITHIN):
+            from nomad_token.post import post  # noqa: PLC0415
 
         post(platform, outside)
 

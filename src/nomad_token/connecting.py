@@ -31,7 +31,6 @@ class ConnectionInputs(InputGroup):
 
     ca_cert: str = declare(
         "",
-        environment=["{SERVER}_CACERT"],
         about="The authorities that {Server}'s certificate is checked against, instead of the system's: PEM text, "
         "base64 of it, or a file of the workspace.",
     )

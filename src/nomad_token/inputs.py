@@ -104,8 +104,8 @@ def _address(value: str) -> str:
     """Check a server's address; a path below the host is kept, a user in it is refused: it would be logged."""
     if "://" not in value:
         raise ValueError(f"has no scheme: write https://{shown(value)}")
-    if re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise ValueError("holds a space or a line break")
+    if re.search(r"[\s\x00-\x1f\x7f;$&|()<>'\"`\\]", value):
+        raise ValueError("holds a character that no address has")
     try:
         parts = urlsplit(value)
     except ValueError:
@@ -306,4 +306,6 @@ def _refused(group: type[InputGroup], error: ValidationError, lookup: Lookup) ->
 def _reason(one: Declared, message: str) -> str:
     if one.choices and one.choices != ("",):
         return f"is not one of {', '.join(choice for choice in one.choices if choice)}"
+    if "boolean" in message:
+        return "is neither true nor false"
     return f"is refused: {message[0].lower()}{message[1:]}"

@@ -72,6 +72,8 @@ def mint(order: Order, platform: Platform, outside: Outside) -> Credential:
         if minting.left and not order.job.revoke:
             raise LiveTokenLeft("\n".join(minting.left)) from None
         raise
+    finally:
+        platform.kept_all()
     minting.report(credential)
     return credential
 

@@ -18,22 +18,21 @@ from nomad_token.undo.outcome import Ending, Means, Outcome
 
 
 def post(platform: Platform, outside: Outside) -> None:
-    """Revoke what the mint of this step saved; reads no input. Raises `LiveTokenLeft` where that is to fail the job.
+    """Revoke what the mint of this step saved; reads no input that decides anything.
 
-    An earlier step may plant entries of a mint that never was: each mint is undone by its own plan, so that no secret
-    of one is sent to an address of another.
+    Raises `LiveTokenLeft` where what is left is to fail the job.
     """
-    mints = [_read(lines) for lines in platform.take_kept()]
-    if not mints:
+    lines = platform.take_kept()
+    if not lines:
         platform.say("Nothing to revoke: nothing was saved.")
-    failures: list[str] = []
+        return
+    ledger, unreadable = _read(lines)
     try:
-        for ledger, unreadable in mints:
-            failures += _revoke(ledger, unreadable, platform, outside)
+        left = _revoke(ledger, unreadable, platform, outside)
     finally:
-        platform.scrub(secret for ledger, _ in mints for secret in ledger.secrets)
-    if failures:
-        raise LiveTokenLeft("\n".join(failures))
+        platform.scrub(ledger.secrets)
+    if left:
+        raise LiveTokenLeft("\n".join(left))
 
 
 def _read(lines: list[str]) -> tuple[Ledger, int]:

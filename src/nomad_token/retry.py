@@ -96,6 +96,6 @@ def _retry_after(failure: Failure, now: datetime) -> float:
     value = failure.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return float(value[:9])
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
     return 0.0

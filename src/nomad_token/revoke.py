@@ -38,6 +38,9 @@ def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken],
     began = by.clock.monotonic()
     deaths = [wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline) for each in held]
     if all(death is Death.PROVEN for death in deaths):
+        if outcome.ending is Ending.FAILED:
+            # The token is dead; what may live is the login, which can mint again.
+            return replace(outcome, line=f"{outcome.line}, but Nomad refuses the token")
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
         return Outcome(ending, f"{outcome.line}, and Nomad refuses it (proven in {spent:.0f} ms)", outcome.notices)

@@ -157,8 +157,9 @@ class Ledger:
 
     @property
     def plan(self) -> Plan | None:
-        """The decisions of the mint, None where none were saved."""
-        return next((fact for fact in self.facts if isinstance(fact, Plan)), None)
+        """The decisions of the mint, which are its first fact; None where they were not saved."""
+        first = self.facts[0] if self.facts else None
+        return first if isinstance(first, Plan) else None
 
     @property
     def login(self) -> HeldLogin | None:

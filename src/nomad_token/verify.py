@@ -103,9 +103,10 @@ def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Cloc
         except Failure:
             last = Death.UNKNOWN
         else:
-            if standing is not Standing.ACCEPTED:
+            if standing is Standing.REFUSED:
                 return Death.PROVEN
-            last = Death.ALIVE
+            # A Nomad without ACLs takes anything, and knows of no token.
+            last = Death.ALIVE if standing is Standing.ACCEPTED else Death.UNKNOWN
         if bound.left() <= pause:
             return last
         clock.sleep(pause)

@@ -36,7 +36,7 @@ class Ran:
     @property
     def facts(self) -> list[dict[str, Any]]:
         """What a main step saved for its post-step, in the order in which it did."""
-        return [json.loads(line) for _, line in sorted(self.state.items())]
+        return [json.loads(line) for name, line in sorted(self.state.items()) if not name.endswith("_end")]
 
     @property
     def secrets(self) -> list[str]:

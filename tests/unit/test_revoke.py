@@ -163,7 +163,7 @@ def test_vault_that_is_gone() -> None:
 
 
 def test_nomads_word_counts_more() -> None:
-    """Where Vault says nothing and Nomad refuses the token it is dead."""
+    """Where Vault refuses and Nomad refuses the token, the token is dead; the login may live, and can mint again."""
     world = World()
     ledger = minted(world)
     world.vault.faults.before(REVOKE_SELF, vault_error(403, DENIED))
@@ -171,9 +171,9 @@ def test_nomads_word_counts_more() -> None:
     world.nomad.tokens.clear()
     outcome = undone(world, ledger)
 
-    assert outcome.ending is Ending.REVOKED
-    assert outcome.left == []
-    assert "Nomad refuses it" in outcome.line
+    assert outcome.ending is Ending.FAILED
+    assert len(outcome.left) == 1
+    assert "Nomad refuses the token" in outcome.line
 
 
 def test_confirmed_lease_and_a_login_that_stays() -> None:
@@ -216,16 +216,43 @@ def test_nobody_to_prove_it() -> None:
 
 @pytest.mark.parametrize("after", [3600, 99999])
 def test_expired(after: float) -> None:
-    """A login whose time is over is not asked after; Nomad proves that the token is dead too."""
+    """A login whose time is over, and that Vault no longer knows, has taken the token along; Nomad proves it."""
     world = World()
     ledger = minted(world)
     world.clock.push(after)
+    world.vault.tokens.clear()
     world.nomad.tokens.clear()
     outcome = undone(world, ledger)
 
     assert outcome.ending is Ending.EXPIRED
-    assert world.requests == ["GET /v1/acl/token/self"]
     assert "06:06:07 UTC" in outcome.line
+
+
+def test_renewed_by_somebody() -> None:
+    """A login that somebody renewed outlives what was saved of it, and is revoked all the same."""
+    world = World()
+    ledger = minted(world)
+    world.clock.push(99999)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.REVOKED
+    assert world.alive == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(403, text="<html>Forbidden"), httpx.Response(200, text="<html>Sign in"), httpx.Response(405)],
+)
+def test_what_a_proxy_says_is_not_vaults_word(answer: httpx.Response) -> None:
+    """An answer that is not in Vault's form revokes nothing, and proves nothing."""
+    world = World(nomad_addr="")
+    ledger = minted(world)
+    world.vault.may_revoke_leases = False
+    world.vault.faults.before(REVOKE_SELF, *[answer] * 100)
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    assert ledger.leases[0].accessor_id in outcome.left[0]
 
 
 def test_expired_and_still_alive() -> None:
@@ -233,6 +260,7 @@ def test_expired_and_still_alive() -> None:
     world = World()
     ledger = minted(world)
     world.clock.push(3600)
+    world.vault.tokens.clear()
     outcome = undone(world, ledger)
 
     assert outcome.ending is Ending.FAILED

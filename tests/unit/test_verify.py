@@ -156,12 +156,21 @@ def test_refused_later() -> None:
     assert len(world.requests) == 3
 
 
-def test_token_without_acls_is_as_good_as_dead() -> None:
-    """Where Nomad has no ACLs no token opens anything."""
+def test_nomad_without_acls_proves_nothing() -> None:
+    """A Nomad without ACLs takes anything, and knows of no token."""
     world = World()
     world.nomad.acls = False
 
-    assert refused(world, token(world)) is Death.PROVEN
+    assert refused(world, token(world)) is Death.UNKNOWN
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(403, text="<html>Forbidden"), httpx.Response(404, text="not here")])
+def test_what_a_proxy_says_is_not_nomads_word(answer: httpx.Response) -> None:
+    """A refusal in other words than Nomad's proves nothing."""
+    world = World()
+    world.nomad.faults.before(SELF, *[answer] * 100)
+
+    assert refused(world, token(world)) is Death.UNKNOWN
 
 
 @pytest.mark.parametrize("seconds", [30, 2])

@@ -3,7 +3,9 @@
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -66,9 +68,13 @@ class Answer:
 class Refusal(Failure):
     """The server answered, and the answer is not a success."""
 
-    def __init__(self, address: str, answer: Answer, texts: list[str]) -> None:
-        """Keep the status, and the server's own *texts*, which are foreign: see `text.shown`."""
+    def __init__(self, address: str, answer: Answer, texts: list[str], *, in_form: bool = True) -> None:
+        """Keep the status, the foreign *texts* (see `text.shown`), and whether their form is the server's.
+
+        What is not in the server's form may come from a proxy before it, and proves nothing about it.
+        """
         super().__init__(address, f"HTTP {answer.status}")
+        self.in_form = in_form
         self.status = answer.status
         self.headers = answer.headers
         self.texts = texts
@@ -77,6 +83,24 @@ class Refusal(Failure):
     def said(self) -> str:
         """The server's own words, foreign text."""
         return "; ".join(self.texts)
+
+
+class _Wire:
+    """The socket of a connection, as httpcore tells of it (docs, "Request extensions"), so that it can be cut."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take note of the socket, and of the one that TLS makes of it."""
+        if event in {"connection.connect_tcp.complete", "proxy.start_tls.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def cut(self) -> None:
+        """End all that is under way on it."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class Place(BaseModel):
@@ -119,11 +143,13 @@ class Connection:
         self._clock = clock
         self._trace = trace
         self._own = own or Own()
+        self._wire = _Wire()
         self._extensions = {"sni_hostname": place.tls.server_name} if place.tls.server_name else {}
         self._client = httpx.Client(
             base_url=place.address,
             transport=transport or _transport(place, self._own, proxy),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            # no compression: a few bytes of it can unpack to gigabytes
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
             # .netrc and SSL_CERT_FILE would be a way for an earlier step to steer this one
             trust_env=False,
         )
@@ -171,9 +197,16 @@ class Connection:
 
     def _once(self, request: httpx.Request, read_seconds: float) -> Answer:
         began = self._clock.monotonic()
+        # The read timeout is for each piece, and a server that sends a byte at a time would never meet it.
+        request.extensions["trace"] = self._wire.trace
+        watch = threading.Timer(read_seconds + CONNECT_SECONDS, self._wire.cut)
+        watch.daemon = True
+        watch.start()
         try:
             response = self._client.send(request, stream=True)
             try:
+                if "content-encoding" in response.headers:
+                    raise Lost(self.address, "the answer is compressed, which was not asked for")
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
@@ -191,6 +224,8 @@ class Connection:
             # InvalidURL: httpx reads a redirect's location even where it isn't to follow it
             self._trace(f"{request.method} {request.url.path}: no answer")
             raise Lost(self.address, str(error) or type(error).__name__) from None
+        finally:
+            watch.cancel()
         spent = 1000 * (self._clock.monotonic() - began)
         self._trace(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms")
         return Answer(response.status_code, response.headers, bytes(body).decode("utf-8", errors="replace"))

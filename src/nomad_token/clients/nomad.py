@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
 from nomad_token.clients.plausible import UUID, like
 
+_NO_SUCH_TOKEN: Final = ("ACL token not found", "ACL token expired", "Permission denied")
 _RPC_HOP: Final = "rpc error: "
 # Go writes nanoseconds, `datetime` reads microseconds.
 _BEYOND_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
@@ -28,7 +29,9 @@ class Self(BaseModel):
     accessor_id: str = Field(alias="AccessorID")
     type: str = Field(alias="Type")
     policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    expiration_time: Annotated[datetime | None, BeforeValidator(_go_time)] = Field(default=None, alias="ExpirationTime")
+    expiration_time: Annotated[AwareDatetime | None, BeforeValidator(_go_time)] = Field(
+        default=None, alias="ExpirationTime"
+    )
 
 
 class Minted(BaseModel):
@@ -156,7 +159,8 @@ class Nomad:
         except Refusal as refusal:
             if "ACL support disabled" in refusal.said:
                 return Standing.NO_ACLS, None
-            if refusal.status in {401, 403, 404} or "ACL token expired" in refusal.said:
+            # Nomad's own words, since a proxy's 403 or another server's 404 says nothing of the token.
+            if any(refusal.said.endswith(text) for text in _NO_SUCH_TOKEN):
                 return Standing.REFUSED, None
             raise
         if token.accessor_id == "acls-disabled":

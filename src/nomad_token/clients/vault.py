@@ -13,6 +13,9 @@ from nomad_token.clients.plausible import UUID, like
 CREDS_SECONDS: Final = 95.0
 
 _OPAQUE: Final = r"^[\w.=-]{8,4096}$"
+_LONGEST: Final = 4096
+_LONGEST_LIFE: Final = 100 * 366 * 86400
+"""Seconds; beyond it a time of day can't be told."""
 _NOMAD_REFUSED: Final = re.compile(r"Unexpected response code: (\d{3}) \((.*?)\)?\s*$", re.DOTALL)
 
 
@@ -28,7 +31,7 @@ class Login(_Read):
 
     client_token: Annotated[SecretStr, like(_OPAQUE)]
     accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
-    lease_duration: int = Field(ge=0)
+    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
     """Seconds of life; 0 is for ever."""
     token_type: str = "service"  # noqa: S105 - a kind of token
     num_uses: int = 0
@@ -38,7 +41,7 @@ class Login(_Read):
 class TokenSelf(_Read):
     """What `auth/token/lookup-self` says of a token (api-contract 3.2)."""
 
-    ttl: int = Field(default=0, ge=0)
+    ttl: int = Field(default=0, ge=0, le=_LONGEST_LIFE)
     """Seconds of life that are left; 0 is for ever."""
     num_uses: int = 0
     """The uses that are left; 0 is without limit."""
@@ -49,7 +52,7 @@ class Creds(_Read):
     """What `<mount>/creds/<role>` returns (api-contract 1.5)."""
 
     lease_id: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=512)
-    lease_duration: int = Field(ge=0)
+    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
     """Seconds."""
     renewable: bool
     accessor_id: str = Field(pattern=UUID)
@@ -147,7 +150,10 @@ class Vault:
             headers["X-Vault-Token"] = token
         answer = self._connection.send(method, f"/v1/{path}", headers=headers, body=body, read_seconds=read_seconds)
         if answer.status not in {200, 202, 204}:
-            raise Refusal(self.address, answer, _errors(answer))
+            texts = _errors(answer)
+            raise Refusal(self.address, answer, [answer.text] if texts is None else texts, in_form=texts is not None)
+        if answer.status == 200 and not isinstance(answer.json(), dict):
+            raise Lost(self.address, "the answer is not Vault's: it is no JSON object")
         return answer
 
     def _read(self, model: type[_Model], raw: dict[str, Any]) -> _Model:
@@ -167,9 +173,15 @@ def policy_denies(refusal: Refusal) -> bool:
     return refusal.status == 403 and "invalid token" not in refusal.said and "error occurred" in refusal.said
 
 
+def token_is_gone(refusal: Refusal) -> bool:
+    """Tell whether Vault itself says that it does not know the token; a proxy's 403 says nothing of the kind."""
+    own = refusal.status == 403 and refusal.in_form and "permission denied" in refusal.said
+    return own and not policy_denies(refusal)
+
+
 def nomad_refused(refusal: Refusal) -> tuple[int, str] | None:
     """Return Nomad's own status and text out of Vault's 500, or None where Nomad said nothing (api-contract 1.5)."""
-    found = _NOMAD_REFUSED.search(refusal.said)
+    found = _NOMAD_REFUSED.search(refusal.said[:_LONGEST].rstrip())
     return (int(found[1]), found[2]) if found else None
 
 
@@ -179,8 +191,7 @@ def _object(value: Any, *path: str) -> dict[str, Any]:  # noqa: ANN401 - decoded
     return value if isinstance(value, dict) else {}
 
 
-def _errors(answer: Answer) -> list[str]:
+def _errors(answer: Answer) -> list[str] | None:
+    """Return Vault's own texts; None where the body is not in its form."""
     errors = _object(answer.json()).get("errors")
-    if isinstance(errors, list):
-        return [str(error) for error in errors]
-    return [answer.text] if answer.text else []
+    return [str(error) for error in errors] if isinstance(errors, list) else None

@@ -13,7 +13,7 @@ from nomad_token.clock import Clock, Deadline
 from nomad_token.credential import Credential
 from nomad_token.custody import Custody
 from nomad_token.declared import Declared, Lookup
-from nomad_token.errors import Error, Temporary
+from nomad_token.errors import Cancelled, Error, Temporary
 from nomad_token.signals import Signals
 
 
@@ -47,7 +47,9 @@ class Means:
     deadline: Deadline
 
     def refuse_when_late(self) -> None:
-        """Raise `Temporary` where the time is up, before a request is begun."""
+        """Raise `Temporary` where the time is up, before a request is begun; `Cancelled` where a signal got lost."""
+        if self.signals.first is not None:
+            raise Cancelled(self.signals.first)
         if not self.deadline.left():
             raise Temporary(
                 "The time is up (`timeout`), and no token was handed on.",

@@ -96,9 +96,9 @@ def _of_creds(refusal: Refusal, engine: EngineRole) -> Error | None:
     if refusal.status == 403 and policy_denies(refusal):
         return Refused(
             f"Vault refused `{engine.path}` by policy: {shown(said)}",
-            why=f"The login worked, and its policies don't allow the read. Where the mount `{mount}` does "
-            "not exist, Vault says the same.",
-            fix="Add to a policy of the login's role:\n"
+            why="The login worked, and its policies don't allow this read: `role` is misspelt, the policy is for "
+            f"another role, or there is no mount `{mount}`, of which Vault says the same.",
+            fix="Where `role` is right, add to a policy of the login's role:\n"
             f'  path "{engine.path}" {{ capabilities = ["read"] }}\n'
             "and compare `vault-mount` and `vault-namespace` with: vault secrets list",
         )
@@ -113,6 +113,14 @@ def _of_creds(refusal: Refusal, engine: EngineRole) -> Error | None:
             what,
             why=f"No secrets engine is mounted at `{mount}`, or it is not the Nomad engine.",
             fix="Compare `vault-mount` with: vault secrets list",
+        )
+    if "invalid header field value" in said:
+        return Refused(
+            f"Vault can't use the token that it holds for Nomad: {shown(said)}",
+            why=f"The token in `{access}` was written with a line break at its end.",
+            fix="Write it again without one:\n"
+            "  nomad acl token create -name=vault -type=management -json | jq -rj .SecretID | "
+            f"vault write {access} token=-",
         )
     if "dial tcp" in said or "no such host" in said:
         return Temporary(
@@ -139,7 +147,7 @@ def _nomad_refused_vault(status: int, said: str, *, mount: str) -> Error:
             why=f"The token that Vault holds in `{mount}/config/access` is not a management token of this Nomad, "
             "or it has expired or was deleted. (Vault let the job in; its policies are not the trouble.)",
             fix="Give Vault a new one:\n"
-            "  nomad acl token create -name=vault -type=management -json | jq -r .SecretID | "
+            "  nomad acl token create -name=vault -type=management -json | jq -rj .SecretID | "
             f"vault write {mount}/config/access token=-",
         )
     if "token name too long" in said:
@@ -193,9 +201,15 @@ def _of_any_request(refusal: Refusal) -> Error | None:
 
 
 def _unexpected(refusal: Refusal, to: str) -> Error:
+    if "HTTP request to an HTTPS server" in refusal.said:
+        return Refused(
+            f"Vault at {refusal.address} speaks https alone: {shown(refusal.said)}",
+            why="What was sent went unencrypted to a port that wants TLS.",
+            fix="Write https:// in `vault-addr`.",
+        )
     kind = Temporary if refusal.status >= 500 else Refused
     return kind(
         f"Vault answered {refusal.status} {to}: {shown(refusal.said) or 'nothing more'}",
         why="Not an answer that Vault's documentation names; a proxy may stand before it.",
-        fix=f"Check that `vault-addr` leads to Vault: vault status -address={refusal.address}",
+        fix=f"Check that `vault-addr` leads to Vault: vault status -address={pasted(refusal.address)}",
     )

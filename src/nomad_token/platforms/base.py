@@ -56,8 +56,11 @@ class Platform(Protocol):
     # save one line of a mint for the post-step, on disk when this returns; raises OSError
     def keep(self, mint: str, line: str) -> None: ...  # noqa: D102
 
-    # the lines that were kept for this post-step, a list for each mint, oldest first; they are not given out again
-    def take_kept(self) -> list[list[str]]: ...  # noqa: D102
+    # nothing more is kept for this mint: what is found beyond it is somebody else's
+    def kept_all(self) -> None: ...  # noqa: D102
+
+    # the lines that were kept for this post-step, oldest first; they are not given out again
+    def take_kept(self) -> list[str]: ...  # noqa: D102
 
     # hand over to the next steps; raises OSError
     def export(self, export: Export) -> None: ...  # noqa: D102

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -26,7 +25,8 @@ from nomad_token.retry import of_repeatable, patiently
 from nomad_token.text import shown
 
 _STATE_PREFIX: Final = "nomad_token_"
-_STATE_NAME: Final = re.compile(r"STATE_nomad_token_([0-9a-f]+)_\d+")
+_STATE_END: Final = "nomad_token_end"
+_MOST_ENTRIES: Final = 100
 _IN_CONTAINER: Final = "/github/workspace"
 _LEFT_BEHIND: Final = ("save_state_", "set_env_", "set_output_")
 _LONGEST_LINE: Final = 4000
@@ -150,19 +150,28 @@ class GitHub:
 
     def keep(self, mint: str, line: str) -> None:
         """Append to the state of this step; each line is an entry of its own, so a torn last one loses only itself."""
-        self._append("GITHUB_STATE", prepare_key_value_message(f"{_STATE_PREFIX}{mint}_{self._count:03}", line))
+        self._append("GITHUB_STATE", prepare_key_value_message(f"{_STATE_PREFIX}{self._count:03}", line))
         self._count += 1
         if self._act:
             self._act.keep(mint, line)
 
-    def take_kept(self) -> list[list[str]]:
-        """Return what the main step kept, apart for each mint that the environment tells of."""
-        mints: dict[str, list[str]] = {}
-        for name, line in sorted(self._environ.items()):
-            if found := _STATE_NAME.fullmatch(name):
-                mints.setdefault(found[1], []).append(line)
-        of_act = self._act.take() if self._act and not mints else []
-        return [of_act] if of_act else list(mints.values())
+    def kept_all(self) -> None:
+        """Save how much was kept: what other steps add to the environment comes after it, and is not read."""
+        with suppress(OSError):
+            self._append("GITHUB_STATE", prepare_key_value_message(_STATE_END, str(self._count)))
+
+    def take_kept(self) -> list[str]:
+        """Return what the main step kept.
+
+        Any step can put more `STATE_…` into the environment. The runner sets those of this step last, so none is
+        replaced (`ActionRunner.cs`), and what lies beyond the end is somebody else's.
+        """
+        kept: list[str] = []
+        end = self._environ.get(f"STATE_{_STATE_END}", "")
+        most = int(end) if end.isascii() and end.isdigit() else _MOST_ENTRIES
+        while len(kept) < most and (line := self._environ.get(f"STATE_{_STATE_PREFIX}{len(kept):03}")) is not None:
+            kept.append(line)
+        return kept or (self._act.take() if self._act else [])
 
     def export(self, export: Export) -> None:
         """Write to `GITHUB_ENV` and `GITHUB_OUTPUT`."""
@@ -185,7 +194,7 @@ class GitHub:
 
     def say(self, line: str) -> None:
         """Print one line of the log, which the runner can't take for a command."""
-        self._out.write(f"{shown(line, _LONGEST_LINE).removeprefix('::')}\n")
+        self._out.write(f"{shown(line, _LONGEST_LINE).lstrip(':')}\n")
         self._out.flush()
 
     def trace(self, line: str) -> None:

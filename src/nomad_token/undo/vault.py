@@ -5,7 +5,7 @@ from contextlib import suppress
 from pydantic import SecretStr
 
 from nomad_token.clients.http import READ_SECONDS, Failure, Refusal
-from nomad_token.clients.vault import Vault, VaultPlace, policy_denies
+from nomad_token.clients.vault import Vault, VaultPlace, policy_denies, token_is_gone
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger
 from nomad_token.text import pasted, shown
@@ -19,8 +19,6 @@ def undo_at_vault(place: VaultPlace, ledger: Ledger, by: Means, *, lent: bool) -
         outcome = _with_lent(Vault(by.connect(place), place), leases, by)
     elif login is None:
         return _without_login(leases, unanswered, by)
-    elif login.ends is not None and login.ends <= by.clock.now():
-        outcome = Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
     else:
         outcome = _with_login(Vault(by.connect(place), place), login, leases, unanswered, by)
     outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
@@ -101,7 +99,9 @@ def _with_login(vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswe
     try:
         patiently(revoke_self, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
-        if isinstance(failure, Refusal) and failure.status == 403 and not policy_denies(failure):
+        if isinstance(failure, Refusal) and token_is_gone(failure):
+            if login.ends is not None and login.ends <= by.clock.now():
+                return Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
             return Outcome(Ending.REVOKED, "already gone: Vault no longer knows the login")
         if confirmed or not (leases or unanswered):
             done = "Vault revoked the lease" if leases else "no token was minted"

@@ -79,7 +79,6 @@ def test_no_region_is_the_agents_own() -> None:
         (nomad_error(404, "ACL token not found"), Standing.REFUSED),
         (nomad_error(403, "Permission denied"), Standing.REFUSED),
         (nomad_error(403, "ACL token not found"), Standing.REFUSED),
-        (nomad_error(401, "Unauthorized"), Standing.REFUSED),
         (nomad_error(500, "ACL token expired"), Standing.REFUSED),
         (nomad_error(500, "rpc error: rpc error: ACL token expired"), Standing.REFUSED),
     ],

@@ -194,7 +194,7 @@ def test_may_not_ask() -> None:
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_revoke_lease(status: int) -> None:
     """A lease is revoked in the engine's namespace, waiting for the engine; every success is one."""
-    server = Server(httpx.Response(status))
+    server = Server(httpx.Response(status, json={"warnings": ["x"]}) if status == 200 else httpx.Response(status))
     server.vault("engine", "people").revoke_lease(TOKEN, "nomad/creds/x/y", read_seconds=1)
 
     (request,) = server.requests

@@ -185,7 +185,25 @@ class TestFiles:
             platform.keep("0badcafe", line)
         after = Job(job.folder, **{f"STATE_{name}": value for name, value in job.read("GITHUB_STATE").items()})
 
-        assert after.platform.take_kept() == [lines]
+        assert after.platform.take_kept() == lines
+
+    @pytest.mark.parametrize("name", ["003", "0", "0000", "_end", "0badcafe_000"])
+    def test_planted_state_is_not_read(self, job: Job, name: str) -> None:
+        """What another step puts into the environment beyond the end of ours is somebody else's."""
+        platform = job.platform
+        for line in ("a", "b", "c"):
+            platform.keep("0badcafe", line)
+        platform.kept_all()
+        saved = {f"STATE_{key}": value for key, value in job.read("GITHUB_STATE").items()}
+        after = Job(job.folder, **{f"STATE_nomad_token_{name}": "planted"} | saved)
+
+        assert after.platform.take_kept() == ["a", "b", "c"]
+
+    def test_a_killed_step_has_no_end(self, job: Job) -> None:
+        """Without an end, which a killed step does not write, what follows without a gap is read."""
+        job.environ |= {"STATE_nomad_token_000": "a", "STATE_nomad_token_001": "b", "STATE_nomad_token_003": "d"}
+
+        assert job.platform.take_kept() == ["a", "b"]
 
     def test_state_survives_a_torn_end(self, job: Job) -> None:
         """Each entry is one of its own, and whole when `keep` returns."""
@@ -529,19 +547,19 @@ class TestAct:
         first.keep("aaaa", "a2")
         second.keep("bbbb", "b1")
 
-        assert act.platform.take_kept() == [["b1"]]
-        assert act.platform.take_kept() == [["a1", "a2"]]
+        assert act.platform.take_kept() == ["b1"]
+        assert act.platform.take_kept() == ["a1", "a2"]
         assert act.platform.take_kept() == []
 
     def test_mint_between_two_post_steps(self, act: Job) -> None:
         """A mint that comes later, in a composite's post, is taken first."""
         act.platform.keep("aaaa", "a1")
         act.platform.keep("bbbb", "b1")
-        assert act.platform.take_kept() == [["b1"]]
+        assert act.platform.take_kept() == ["b1"]
         act.platform.keep("cccc", "c1")
 
-        assert act.platform.take_kept() == [["c1"]]
-        assert act.platform.take_kept() == [["a1"]]
+        assert act.platform.take_kept() == ["c1"]
+        assert act.platform.take_kept() == ["a1"]
 
     def test_file_is_the_owners_alone(self, act: Job) -> None:
         """The file is readable by its owner alone, from its first byte on, and holds the lines in order."""
@@ -573,16 +591,16 @@ class TestAct:
     def test_state_of_the_runner_comes_first(self, act: Job) -> None:
         """An act that hands state over some day is believed."""
         act.platform.keep("aaaa", "a1")
-        act.environ["STATE_nomad_token_bbbb_000"] = "b1"
+        act.environ["STATE_nomad_token_000"] = "b1"
 
-        assert act.platform.take_kept() == [["b1"]]
+        assert act.platform.take_kept() == ["b1"]
 
     def test_strange_letters_split_no_line(self, act: Job) -> None:
         """A line is what ends in a line feed, whatever other separators it holds."""
         line = "a\u2028b\u0085c\x0cd"
         act.platform.keep("aaaa", line)
 
-        assert act.platform.take_kept() == [[line]]
+        assert act.platform.take_kept() == [line]
 
     def test_torn_file(self, act: Job) -> None:
         """A file that is torn, or holds broken letters, gives what can be read."""
@@ -590,7 +608,7 @@ class TestAct:
         with (act.folder / "nomad-token.state").open("ab") as file:
             file.write(b"aaaa {\xff")
 
-        assert act.platform.take_kept()[0][0] == "a1"
+        assert act.platform.take_kept()[0] == "a1"
 
     def test_no_file_elsewhere(self, job: Job) -> None:
         """Outside of act nothing is written beside the runner's files."""
