@@ -227,7 +227,7 @@ def _described(credential: Credential, job: JobInputs) -> list[str]:
     ends = f" It ends at {rfc3339(credential.expires_at)} at the latest." if credential.expires_at else ""
     lines.append(f"It {_end(credential, job)}.{ends}")
     if into_environment(credential, job):
-        unknown = "" if credential.type else " Whether it is a manager's is not known: that takes `nomad-addr`."
+        unknown = "" if credential.type else " Whether it is a management token is not known: that takes `nomad-addr`."
         lines.append(f"Exported as {credential.env_name}.{unknown}")
     return lines
 

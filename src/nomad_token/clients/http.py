@@ -199,7 +199,7 @@ class Connection:
         began = self._clock.monotonic()
         # The read timeout is for each piece, and a server that sends a byte at a time would never meet it.
         request.extensions["trace"] = self._wire.trace
-        watch = threading.Timer(read_seconds + CONNECT_SECONDS, self._wire.cut)
+        watch = threading.Timer(read_seconds + min(CONNECT_SECONDS, read_seconds), self._wire.cut)
         watch.daemon = True
         watch.start()
         try:

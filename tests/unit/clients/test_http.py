@@ -4,8 +4,9 @@ import datetime as dt
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -444,3 +445,17 @@ def test_environment_steers_nothing(tmp_path: Path) -> None:
 
     assert ran.stdout == "204\n"
     assert b"authorization" not in got[0].lower()
+
+
+def test_a_byte_at_a_time_is_cut() -> None:
+    """A server that never lets the read timeout strike is cut off, and its answer lost."""
+
+    def drip(client: socket.socket) -> None:
+        client.recv(65536)
+        with suppress(OSError):
+            for letter in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000:
+                client.sendall(bytes([letter]))
+                time.sleep(0.1)
+
+    with listening(drip) as port, pytest.raises(Lost):
+        real(f"http://127.0.0.1:{port}").send("GET", "/", read_seconds=0.5)
