@@ -15,7 +15,7 @@ OUTPUTS: Final = {
     "token": "The token's secret, where `export-output` is true. Masked; it does not reach another job.",
     "accessor-id": "The token's accessor, which names it in Nomad's audit log and is no secret.",
     "lease-id": "The lease in Vault that ends the token.",
-    "lease-duration": "The lease's life as Vault gave it, in seconds.",
+    "lease-duration": "The lease's life as Vault gave it, in seconds; with `nomad-management`, the `ttl`.",
     "lease-renewable": "`true` where the lease can be renewed.",
     "expires-at": "When the token ends (RFC 3339, UTC): with Vault, the earlier of the lease's end and the login's.",
     "policies": "The token's Nomad policies as a JSON list; empty where Nomad was not asked.",

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from nomad_token import conflicts
 from nomad_token.clients.http import Own, Place
@@ -13,7 +13,7 @@ from nomad_token.connecting import ConnectionInputs, NomadConnection, VaultConne
 from nomad_token.declared import Declared
 from nomad_token.errors import InputError, NoIdentity
 from nomad_token.inputs import InputGroup, JobInputs, NomadInputs, check_names, declare
-from nomad_token.issuers import INFERRED_FROM, ISSUERS
+from nomad_token.issuers import ISSUERS
 from nomad_token.issuers.base import Issuer
 from nomad_token.mint import Order
 from nomad_token.platforms.base import Level, Platform
@@ -24,10 +24,16 @@ _SHORTEST_MASK = 8
 """A shorter secret is not masked: its letters would vanish from the whole log."""
 
 
+def _known(value: str) -> str:
+    if value and value not in ISSUERS:
+        raise ValueError(f"is not one of {', '.join(ISSUERS)}")
+    return value
+
+
 class IssuerInputs(InputGroup):
     """Who grants the token."""
 
-    issuer: Literal["", "vault", "nomad-login", "nomad-management"] = declare(
+    issuer: Annotated[str, AfterValidator(_known)] = declare(
         "",
         about="Who grants the token: `vault`, `nomad-login` or `nomad-management`. Without it: told by `role`, by "
         "`nomad-auth-method`, or by `policies`, `nomad-roles` or `type`.",
@@ -116,7 +122,7 @@ def _check_method(platform: Platform, given: Collection[str]) -> None:
 def _inferred(given: Iterable[str]) -> str:
     """Tell the issuer by what was given that is no secret: a secret may be missing, and must not change the way."""
     names = set(given)
-    meant = [issuer for issuer, tells in INFERRED_FROM.items() if names.intersection(tells)]
+    meant = [issuer for issuer, kind in ISSUERS.items() if names.intersection(kind.told_by)]
     if not meant and any(name.startswith("vault-") for name in names):
         return "vault"  # whose reading will tell that `role` is missing
     if len(meant) == 1:

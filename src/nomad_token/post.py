@@ -72,12 +72,15 @@ def _bring_own(plan: Plan, platform: Platform, outside: Outside) -> list[str]:
 
     lacking = []
     for name in plan.own:
-        place, kind = (plan.vault, VaultConnection) if name == "vault" else (plan.nomad, NomadConnection)
+        nomad = plan.grants or plan.nomad
+        place, kind = (plan.vault, VaultConnection) if name == "vault" else (nomad, NomadConnection)
+        if place is None:
+            continue  # nothing is asked there
         try:
             own = kind.read(platform.lookup).own(platform.read_file)
         except InputError:
             own = Own()
-        if place is not None and own != Own():
+        if own != Own():
             outside.connect.bring(place, own)
         else:
             lacking.append(

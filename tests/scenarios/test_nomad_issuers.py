@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from certificates import Authority
 from jobs import on
-from nomad_token_lab import CLOSE, Answer, Fault, Lab, Profile
+from nomad_token_lab import CLOSE, Answer, Fault, Lab, Profile, Tls
 from nomad_token_lab.nomad_trust import Made, NomadTrust, nomad_trust
 from nomad_token_lab.runner import Step
 from transcript import Page
@@ -215,6 +216,34 @@ class TestLogin:
         main = step.main(logging_in(lab, made))
 
         assert main.code == 0
+
+
+def test_key_is_read_again_though_nothing_is_verified(tmp_path: Path) -> None:
+    """With `verify: off` the Nomad that made the token is still asked to delete it, with the key that was not saved."""
+    authority = Authority(tmp_path)
+    pair, own = authority.server(), authority.client("ci")
+    tls = Tls(pair.certificate, pair.key, client_ca=authority.certificate, requires_client=True)
+    with Lab(tls={"nomad": tls}) as lab:
+        with lab.nomad_client() as nomad:
+            settings = NomadTrust(oidc_discovery_url=lab.github.addr, audience=lab.nomad.addr)
+            made = nomad_trust(settings, nomad)
+        lab.mark()
+        step = on(lab, tmp_path / "job", GITHUB_WORKSPACE=str(tmp_path))
+        given = managed(
+            lab,
+            made,
+            verify="off",
+            nomad_ca_cert=authority.certificate.name,
+            nomad_client_cert=own.certificate.name,
+            nomad_client_key=own.key.name,
+        )
+        main = step.main(given)
+        post = step.post(given)
+        alive = lab.nomad.live_tokens()
+
+    assert main.code == 0
+    assert "Nomad deleted it" in post.log
+    assert not alive
 
 
 def test_nobody_is_meant(lab: Lab, step: Step) -> None:

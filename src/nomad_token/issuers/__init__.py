@@ -12,9 +12,3 @@ ISSUERS: Final[dict[str, type[Issuer]]] = {
     "nomad-login": NomadLogin,
     "nomad-management": NomadManagement,
 }
-INFERRED_FROM: Final = {
-    "vault": ("role",),
-    "nomad-login": ("nomad-auth-method",),
-    "nomad-management": ("policies", "nomad-roles", "type"),
-}
-"""The inputs, none of them secret, that tell which issuer is meant where `issuer` does not."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from pydantic import SecretStr
 
@@ -60,6 +60,9 @@ class Means:
 
 class Issuer(Protocol):
     """One way to be granted a token: an `InputGroup` of the inputs that only it reads, and what it makes of them."""
+
+    # the inputs, none of them secret, that tell that this issuer is meant where `issuer` does not
+    told_by: ClassVar[tuple[str, ...]]
 
     # read the issuer's own inputs, and those of what it uses; raises InputError
     @classmethod

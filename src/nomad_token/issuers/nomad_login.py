@@ -1,5 +1,7 @@
 """`nomad-login`: Nomad itself, with the job's id token and an auth method of type JWT."""
 
+from typing import ClassVar
+
 from pydantic import SecretStr
 
 from nomad_token.clients.http import Failure, origin
@@ -18,6 +20,8 @@ from nomad_token.vault_auth.jwt import IdToken
 
 class NomadLogin(IdToken):
     """The inputs of the issuer, and its request (api-contract 2.6)."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("nomad-auth-method",)
 
     nomad_auth_method: Line = declare(about="The name of Nomad's JWT auth method, for a token from Nomad itself.")
     nomad_management_token: SecretStr | None = declare(

@@ -1,8 +1,7 @@
 """`nomad-management`: Nomad itself, with a management token that is lent, for a client token that ends soon."""
 
 import re
-from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, SecretStr
 
@@ -36,6 +35,8 @@ def _split(value: str) -> list[str]:
 
 class NomadManagement(InputGroup):
     """The inputs of the issuer, and its request (api-contract 2.3)."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("policies", "nomad-roles", "type")
 
     nomad_management_token: SecretStr = declare(
         about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
@@ -98,7 +99,7 @@ class NomadManagement(InputGroup):
             raise error from None
         if held.ends is None:
             raise Refused(
-                "Nomad made a token that never ends, and it was deleted again.",
+                "Nomad made a token that never ends, and it is deleted again.",
                 why="Servers before 1.4 do not know ExpirationTTL, and leave it out without a word.",
                 fix="Have Vault mint instead (`role`), whose lease ends it, or update Nomad.",
             )
@@ -108,7 +109,7 @@ class NomadManagement(InputGroup):
             issuer="nomad-management",
             life_set_by="Its life is `ttl`.",
             env_name=env_name,
-            lease_duration=round(timedelta(seconds=self.ttl).total_seconds()),
+            lease_duration=round(self.ttl),
             lease_renewable=False,
             expires_at=held.ends,
             type=minted.type,

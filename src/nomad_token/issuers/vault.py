@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, PrivateAttr, SecretStr
 
@@ -59,6 +59,8 @@ class _Access:
 
 class VaultIssuer(InputGroup):
     """The inputs of the issuer, and its two requests (api-contract 1.5 and 3)."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("role",)
 
     role: Annotated[str, AfterValidator(_role)] = declare(
         about="The role of Vault's Nomad secrets engine: the ROLE of `nomad/creds/ROLE`. (The role of the login is "
