@@ -93,6 +93,11 @@ class Issuer:
         return SecretStr(jwt.encode({"typ": "JWT", "alg": "RS256", "kid": _key().kid}, kept, _key()))
 
     @property
+    def repository_id(self) -> str:
+        """The id of the repository that the push is to."""
+        return str(self.claims.get("repository_id", _PUSH["repository_id"]))
+
+    @property
     def public_key(self) -> str:
         """The PEM of the key that it signs with."""
         return _key().as_pem(private=False).decode()

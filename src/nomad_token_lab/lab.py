@@ -3,7 +3,8 @@
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,12 +13,13 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from nomad_token_lab.clock import Clock
+from nomad_token_lab.clock import Clock, of_machine
 from nomad_token_lab.cluster import Cluster
 from nomad_token_lab.faults import Fault, FaultLine, ServerName
 from nomad_token_lab.http import Record, Recorder
 from nomad_token_lab.issuer import Issuer
 from nomad_token_lab.members import Members
+from nomad_token_lab.memory import InMemory, Transport
 from nomad_token_lab.nomad import api as nomad_api
 from nomad_token_lab.nomad.profile import Profile
 from nomad_token_lab.nomad.state import Nomad
@@ -44,20 +46,24 @@ class Lab:
         nomad_port: int = 0,
         github_port: int = 0,
         trust: bool = False,
+        bootstrapped: bool = True,
         dialect: Dialect = Dialect.VAULT,
         profile: Profile = Profile.FROM_1_10_1,
         regions: tuple[str, ...] = ("global",),
         tls: Tls | Mapping[ServerName, Tls] | None = None,
+        now: Callable[[], datetime] = of_machine,
     ) -> None:
         """Make the servers; port 0 is any free one. Nomad has a server a region, the first being authoritative.
 
-        With *tls*, all of them speak it, or those that it names. Among each other they verify nothing.
+        A Nomad that is not *bootstrapped* has no `management_token`, and nothing can be trusted yet.
+        With *tls*, all of them speak it, or those that it names. Among each other they verify nothing. Their clocks
+        follow *now*, an aware time in UTC.
         """
-        self.github = Issuer(Clock())
+        self.github = Issuer(Clock(now))
         self.members = Members()
         self.cluster = Cluster(self.github)
-        self.vault = new_vault(Clock())
-        self.nomad = Nomad(Clock(), regions[0])
+        self.vault = new_vault(Clock(now))
+        self.nomad = Nomad(Clock(now), regions[0])
         self.regions = {regions[0]: self.nomad, **{name: self.nomad.federated(name) for name in regions[1:]}}
         self.vault.dialect = dialect
         for nomad in self.regions.values():
@@ -69,9 +75,9 @@ class Lab:
         self._ports = {"github": github_port, "vault": vault_port, "nomad": nomad_port}
         self._ports |= dict.fromkeys(regions[1:], 0)
         self._trusts = trust
-        self._servers: Servers | None = None
+        self._servers: Servers | InMemory | None = None
         self.root_token = SecretStr(self.vault.root.id)
-        self.management_token = SecretStr(self.nomad.bootstrap().secret)
+        self.management_token = SecretStr(self.nomad.bootstrap().secret if bootstrapped else "")
 
     @property
     def audience(self) -> str:
@@ -88,6 +94,30 @@ class Lab:
             sockets = {name: undo.enter_context(bound(self._host, port)) for name, port in self._ports.items()}
             self._serve(sockets)
             undo.pop_all()
+        self._begin()
+
+    def start_in_memory(self, addresses: Mapping[ServerName, str] | None = None) -> InMemory:
+        """Serve without sockets, on `https://SERVER.lab.test`, for whoever asks in this thread; `stop` ends it.
+
+        The lab's own clients go the same way. There is one region, and no TLS: what a client shows is
+        `InMemory.certificate`. With *addresses* of other hosts, one each, the servers take themselves to be there.
+        """
+        places = addresses or {name: f"https://{name}.lab.test" for name in _SERVERS}
+        self.github.addr, self.vault.addr, self.nomad.addr = (places[name] for name in _SERVERS)
+        served: Mapping[ServerName, tuple[ASGIApp, Clock]] = {
+            "github": (self._outside(), self.github.clock),
+            "vault": (vault_api.app(self.vault), self.vault.clock),
+            "nomad": (nomad_api.app(self.nomad), self.nomad.clock),
+        }
+        apps = {httpx.URL(places[name]).host: self._watched(name, *each) for name, each in served.items()}
+        servers = InMemory(apps, tick=self.vault.settle)
+        for upstream in (self.vault.upstream, self.nomad.upstream):
+            upstream.transport = servers.among_themselves
+        self._servers = servers
+        self._begin()
+        return servers
+
+    def _begin(self) -> None:
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)
             if self._trusts:
@@ -167,6 +197,8 @@ class Lab:
         return self._client("nomad", self.nomad.addr, {"X-Nomad-Token": self.management_token.get_secret_value()})
 
     def _client(self, server: ServerName, addr: str, headers: dict[str, str]) -> httpx.Client:
+        if isinstance(self._servers, InMemory):
+            return httpx.Client(base_url=addr, headers=headers, transport=Transport(self._servers), trust_env=False)
         # Loopback: no proxy of the environment, and no CA bundle to load.
         context = _unverifying(self._tls[server]) if server in self._tls else False
         return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=context)
@@ -177,8 +209,11 @@ class Lab:
             trust(settings, vault=vault, nomad=nomad)
 
     def _served(self, server: ServerName, sock: socket.socket, app: ASGIApp, clock: Clock) -> Served:
+        return sock, self._watched(server, app, clock), self._tls.get(server)
+
+    def _watched(self, server: ServerName, app: ASGIApp, clock: Clock) -> ASGIApp:
         faulty = FaultLine(app, server=server, faults=self.faults)
-        return sock, Recorder(faulty, server=server, records=self.requests, clock=clock), self._tls.get(server)
+        return Recorder(faulty, server=server, records=self.requests, clock=clock)
 
 
 def _unverifying(tls: Tls) -> ssl.SSLContext:

@@ -32,7 +32,6 @@ class Made:
     auth_method: str
     binding_rule: str
     management_token: SecretStr
-    management_accessor: str
 
 
 def nomad_trust(settings: NomadTrust, nomad: httpx.Client) -> Made:
@@ -56,7 +55,6 @@ def nomad_trust(settings: NomadTrust, nomad: httpx.Client) -> Made:
         auth_method="github",
         binding_rule=rule["ID"],
         management_token=SecretStr(token["SecretID"]),
-        management_accessor=token["AccessorID"],
     )
 
 

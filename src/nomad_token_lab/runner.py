@@ -67,7 +67,7 @@ class Step:
         """Start one of the two steps and don't wait for it: see `read`."""
         return subprocess.Popen(  # noqa: S603 - our own executable
             [str(self._scripts / executable)],
-            env=self._environment(executable, inputs),
+            env=self.environment(executable, inputs),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,7 +102,8 @@ class Step:
             file.touch()
         return files
 
-    def _environment(self, executable: str, inputs: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, executable: str, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a step with *inputs*: for one that is run in another way than by `start`."""
         given = {f"INPUT_{name.upper().replace(' ', '_')}": value for name, value in inputs.items()}
         state = {f"STATE_{name}": value for name, value in self._state.items()} if executable == REVOKE else {}
         files = {name: str(path) for name, path in self._files(executable).items()}
@@ -116,19 +117,26 @@ def pairs(path: Path) -> dict[str, str]:
     Raises:
         ValueError: where the runner fails the step: a line that is neither, or a heredoc without its end.
     """
+    return dict(each_pair(path))
+
+
+def each_pair(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the pairs one by one, as the runner takes them: what comes before a line that is wrong counts.
+
+    Raises:
+        ValueError: see `pairs`.
+    """
     # The runner breaks lines at these alone; `splitlines` would at a dozen more. (Python reads all three as a newline.)
     lines = iter(path.read_text("utf-8").split("\n"))
-    found: dict[str, str] = {}
     for line in lines:
         name, equals, value = line.partition("=")
         key, heredoc, delimiter = line.partition("<<")
         if heredoc and (not equals or len(key) < len(name)):
-            found[key] = "\n".join(_until(delimiter, lines))
+            yield key, "\n".join(_until(delimiter, lines))
         elif equals and name:
-            found[name] = value
+            yield name, value
         elif line:
             raise ValueError(f"invalid format '{line}'")
-    return found
 
 
 def _until(delimiter: str, lines: Iterator[str]) -> Iterator[str]:

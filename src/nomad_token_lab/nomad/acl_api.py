@@ -10,6 +10,7 @@ from nomad_token_lab.nomad.errors import NomadError, denied
 from nomad_token_lab.nomad.pages import page
 from nomad_token_lab.nomad.policies import Policy
 from nomad_token_lab.nomad.profile import Profile
+from nomad_token_lab.nomad.rules import Rules
 from nomad_token_lab.nomad.state import Nomad
 from nomad_token_lab.nomad.tokens import Token, Wanted
 from nomad_token_lab.nomad.wire import Call, route
@@ -145,7 +146,8 @@ async def _policy(call: Call) -> Response:
     if call.request.method == "GET":
         held = {policy.name: policy for policy in _held(call)}
         if name in held:
-            return call.read({**held[name].stub(), "Rules": held[name].rules})
+            rules = held[name].rules
+            return call.read({**held[name].stub(), "Rules": rules, "RulesJSON": Rules([rules]).read_out()})
         raise NomadError(404, "ACL policy not found") if call.caller().is_management else denied()
     call.acl_caller().require_management()
     if call.is_write:

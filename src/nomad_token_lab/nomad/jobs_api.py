@@ -1,4 +1,4 @@
-"""`/v1/jobs`, `/v1/job/…`: enough of Nomad's proper work that a deploy step is one."""
+"""`/v1/jobs`, `/v1/job/…`, `/v1/namespaces`: enough of Nomad's proper work that a deploy step is one."""
 
 from typing import Any
 
@@ -16,6 +16,8 @@ def routes(nomad: Nomad) -> list[Route]:
     return [
         route(nomad, "GET WRITE", "/v1/jobs", _jobs),
         route(nomad, "GET", "/v1/job/{job:path}", _job),
+        route(nomad, "GET", "/v1/namespaces", _namespaces),
+        route(nomad, "WRITE", "/v1/namespace/{name}", _put_namespace, home=True),
     ]
 
 
@@ -66,3 +68,21 @@ def _job(call: Call) -> Response:
     if job is None:
         raise NomadError(404, "job not found")
     return call.read(job)
+
+
+def _namespaces(call: Call) -> Response:
+    """List those in which the caller may do anything at all (Nomad's documentation, "Namespaces HTTP API")."""
+    caller, names = call.caller(), sorted(call.nomad.shared.namespaces)
+    return call.read(
+        [
+            {"Name": name, "Description": ""}
+            for name in names
+            if caller.is_management or caller.rules.gives_something(name)
+        ]
+    )
+
+
+async def _put_namespace(call: Call) -> Response:
+    call.caller().require_management()
+    call.nomad.shared.namespaces.add(call.part("name"))
+    return call.written()

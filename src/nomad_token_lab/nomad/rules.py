@@ -72,6 +72,19 @@ class Rules:
         given = self._namespaces[closest] if closest is not None else set()
         return capability in given and "deny" not in given
 
+    def gives_something(self, name: str) -> bool:
+        """Tell whether any capability is given in namespace *name*."""
+        return any(self.namespace(name, capability) for capability in _KNOWN)
+
+    def read_out(self) -> dict[str, Any]:
+        """Return the rules as Nomad shows what it reads in a policy (`RulesJSON`), shorthands written out."""
+        namespaces = [
+            {"Name": name, "Policy": "", "Capabilities": sorted(given), "Variables": None}
+            for name, given in self._namespaces.items()
+        ]
+        levels = {subject.capitalize(): {"Policy": min(levels)} for subject, levels in self._levels.items()}
+        return {"Namespaces": namespaces or None, **dict.fromkeys(map(str.capitalize, sorted(_COARSE))), **levels}
+
     def level(self, subject: str, wanted: str) -> bool:
         """Tell whether *wanted* (`read`, `write`) is given on *subject* (`node`, `agent`, …)."""
         levels = self._levels.get(subject, set())

@@ -53,6 +53,7 @@ class Shared:
         self.roles = Roles(self.policies, count)
         self.auth_methods = AuthMethods(clock, count)
         self.binding_rules = BindingRules(self.auth_methods, clock, count)
+        self.namespaces = {"default"}
         self.upstream = Upstream(NOMAD_AGENT)
 
 

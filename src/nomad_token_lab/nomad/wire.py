@@ -108,16 +108,20 @@ def route(  # noqa: PLR0913 - what a route is
     """
 
     async def answered(request: Request) -> Response:
+        asked = nomad
         try:
             if nomad.release < since:
                 return PlainTextResponse("", 404)
-            call = Call(_asked(nomad, request.query_params), request)
+            asked = _asked(nomad, request.query_params)
+            call = Call(asked, request)
             if not leaderless and "stale" not in request.query_params:
                 call.nomad.require_leader()
             answer = endpoint(call.at_home() if home and request.method != "GET" else call)
             return answer if isinstance(answer, Response) else await answer
         except NomadError as error:
-            return PlainTextResponse(error.text, error.status)
+            # What another server said comes with a prefix, unless it has a status of its own (api-contract 2.1).
+            relayed = asked is not nomad and error.status == 500
+            return PlainTextResponse(f"rpc error: {error.text}" if relayed else error.text, error.status)
 
     names = [name for word in methods.split() for name in (_WRITES if word == "WRITE" else (word,))]
     return Route(path, answered, methods=names)

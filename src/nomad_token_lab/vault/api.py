@@ -36,7 +36,9 @@ def app(vault: Vault) -> ASGIApp:
         if vault.is_openbao and request.headers.get("x-vault-namespace", "").strip("/"):
             return _answer(request, 400, {"errors": ["operation unavailable in namespaces"]})
         told = {"initialized": True, "sealed": vault.sealed, "standby": vault.sealed, "version": _version(vault)}
-        modes = {"replication_performance_mode": "disabled", "replication_dr_mode": "disabled"}
+        modes: dict[str, str | bool] = {"replication_performance_mode": "disabled", "replication_dr_mode": "disabled"}
+        if not vault.is_openbao:
+            modes["performance_standby"] = False
         now = {"server_time_utc": int(vault.clock().timestamp())}
         return JSONResponse({**told, **modes, **now, **_CLUSTER}, 503 if vault.sealed else 200)
 
@@ -48,7 +50,9 @@ def app(vault: Vault) -> ASGIApp:
         try:
             status, body = await handle(vault, await _asked(request))
         except Refusal as refusal:
-            return _answer(request, refusal.status, {"errors": list(refusal.errors)})
+            answer = _answer(request, refusal.status, {"errors": list(refusal.errors)})
+            answer.headers.update(refusal.headers)
+            return answer
         return _answer(request, status, body)
 
     served = Starlette(
@@ -93,7 +97,8 @@ async def _asked(request: Request) -> Asked:
         operation = Operation.LIST
     secret = http.bearer(request.headers, "x-vault-token")
     namespace = request.headers.get("x-vault-namespace", "")
-    return Asked(operation, request.path_params["path"], data or {}, secret, namespace, _peer(request))
+    left = request.scope["state"]["transport"].is_closing
+    return Asked(operation, request.path_params["path"], data or {}, secret, namespace, _peer(request), left)
 
 
 def _answer(request: Request, status: int, body: dict[str, Any] | None) -> Response:

@@ -1,14 +1,15 @@
 """The way of a request through Vault: seal, token, uses, policy, route, operation, lease, in this order."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from nomad_token_lab import ids
 from nomad_token_lab.clock import Clock
 from nomad_token_lab.http import multierror
-from nomad_token_lab.vault.backend import Backend, Call, Leasing, Operation, Path, Peer, Reply
+from nomad_token_lab.vault.backend import Backend, Call, Leasing, Operation, Path, Peer, Reply, Secret
 from nomad_token_lab.vault.errors import Refusal, UpstreamError, denied
 from nomad_token_lab.vault.namespaces import Namespace
 from nomad_token_lab.vault.state import Vault
@@ -36,6 +37,8 @@ class Asked:
     secret: str
     namespace: str
     peer: Peer
+    left: Callable[[], bool]
+    """Tell whether the client has left."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ async def handle(vault: Vault, asked: Asked) -> tuple[int, dict[str, Any] | None
         raise Refusal(503, "Vault is sealed")
     vault.expire()
     found = _find(vault, asked)
+    vault.quotas.count(found.namespace.path + found.at)
     if found.path and found.path.open:
         return await _answer(vault, asked, found, None)
     token = vault.authenticated(asked.secret, asked.peer.address)
@@ -133,7 +137,17 @@ async def _answer(vault: Vault, asked: Asked, found: Found, token: Token | None)
         reply = await answered if inspect.isawaitable(answered) else answered
     except UpstreamError as error:
         raise Refusal(500, multierror(str(error))) from error
+    if reply.secret and isinstance(found.backend, Leasing) and asked.left():
+        await _leave(vault, found.backend, reply.secret)
     return _body(vault, call, found.backend, reply)
+
+
+async def _leave(vault: Vault, engine: Leasing, secret: Secret) -> NoReturn:
+    """Make no lease for a client that has left: a built-in engine deletes the *secret*, a plugin leaves it (trap 2)."""
+    if not vault.is_openbao:
+        with suppress(UpstreamError):
+            await engine.revoke(secret.internal)
+    raise Refusal(500, multierror("context canceled"))
 
 
 def _body(vault: Vault, call: Call, backend: Backend, reply: Reply) -> tuple[int, dict[str, Any] | None]:

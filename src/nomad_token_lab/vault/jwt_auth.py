@@ -45,6 +45,7 @@ class JwtAuth:
         config: dict[str, Any] = {
             "jwks_url": fields.text(call.data, "jwks_url"),
             "oidc_discovery_url": fields.text(call.data, "oidc_discovery_url"),
+            "oidc_discovery_ca_pem": fields.text(call.data, "oidc_discovery_ca_pem"),
             "jwt_validation_pubkeys": list(fields.strings(call.data, "jwt_validation_pubkeys")),
             "bound_issuer": fields.text(call.data, "bound_issuer"),
             "default_role": fields.text(call.data, "default_role"),

@@ -8,6 +8,15 @@ from nomad_token_lab.vault import policies
 from nomad_token_lab.vault.backend import Backend
 
 
+class Label:
+    """What a table of mounts says of one besides its type: what it is for, and the accessor, which nobody chooses."""
+
+    def __init__(self, kind: str, description: str = "") -> None:
+        """Make an accessor for a mount of that *kind*."""
+        self.description = description
+        self.accessor = f"{kind}_{ids.guid()[:8]}"
+
+
 @dataclass(eq=False)
 class Namespace:
     """One namespace; `path` ends with a slash, the root's is empty, and so is its `id`."""
@@ -15,6 +24,7 @@ class Namespace:
     path: str = ""
     id: str = field(default_factory=lambda: ids.base62(6))
     mounts: dict[str, Backend] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
     policies: dict[str, str] = field(default_factory=lambda: {"default": policies.DEFAULT})
 
     def mount_of(self, path: str) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any, Final
 
 from nomad_token_lab import hcl
@@ -23,7 +24,8 @@ path "sys/leases/lookup"      { capabilities = ["update"] }
 Rule = Mapping[str, Any]
 
 
-def parse(policy: str, below: str = "") -> dict[str, Rule]:
+@cache
+def parse(policy: str, below: str = "") -> Mapping[str, Rule]:
     """Return the rules of a policy by path, which is that *below* a namespace's.
 
     Raises:

@@ -1,15 +1,20 @@
 """`sys/…`: mounts, auth methods, policies, leases, capabilities (api-contract 1.6, 3.1)."""
 
+from typing import Any
+
+from nomad_token_lab.http import multierror
 from nomad_token_lab.vault import fields, policies
 from nomad_token_lab.vault.backend import DONE, NAME, Call, Operation, Path, Reply
 from nomad_token_lab.vault.errors import Refusal, UpstreamError, nothing_there
 from nomad_token_lab.vault.kinds import AUTH_METHODS, ENGINES, VAULT_ONLY, Kinds
 from nomad_token_lab.vault.leases import Lease
-from nomad_token_lab.vault.namespaces import Namespace
+from nomad_token_lab.vault.namespaces import Label, Namespace
 from nomad_token_lab.vault.state import Vault
 from nomad_token_lab.vault.token_auth import TokenAuth
 
 _ANY = "(?P<name>.+)"
+_NOT_SERVED = ("kv", "pki", "ssh")
+"""Engines that a catalog lists always, and that there are none of here."""
 
 
 class Mounts:
@@ -27,11 +32,23 @@ class Mounts:
         """Return every mount of this table."""
         return Reply(
             {
-                path.removeprefix(self._prefix): {"type": backend.type}
-                for path, backend in self._namespace.mounts.items()
+                path.removeprefix(self._prefix): self._shown(path)
+                for path in self._namespace.mounts
                 if path.startswith(self._prefix) and (self._prefix or not path.startswith("auth/"))
             }
         )
+
+    def kinds(self) -> list[str]:
+        """Return what may be mounted: the part of the plugin catalog that is of this table."""
+        return sorted(set(self._kinds) - self._vault.unregistered - (VAULT_ONLY if self._vault.is_openbao else set()))
+
+    def _shown(self, path: str) -> dict[str, Any]:
+        kind = self._namespace.mounts[path].type
+        label = self._namespace.labels.setdefault(path, self._label(kind))
+        return {"type": kind, "description": label.description, "accessor": label.accessor}
+
+    def _label(self, kind: str, description: str = "") -> Label:
+        return Label(f"{self._prefix.replace('/', '_')}{kind}", description)
 
     def _path(self, call: Call) -> str:
         return f"{self._prefix}{call.name.strip('/')}/"
@@ -41,16 +58,17 @@ class Mounts:
         backend = self._namespace.mounts.get(self._path(call))
         if backend is None:
             raise Refusal(400, f"No {self._noun} at {call.name.strip('/')}/")
-        return Reply({"type": backend.type})
+        return Reply(self._shown(self._path(call)))
 
     def enable(self, call: Call) -> Reply:
         """Mount a new backend."""
         kind = fields.text(call.data, "type")
-        if kind not in self._kinds or (self._vault.is_openbao and kind in VAULT_ONLY):
+        if kind not in self.kinds():
             raise Refusal(400, f"plugin not found in the catalog: {kind}")
         if self._path(call) in self._namespace.mounts:
             raise Refusal(400, f"path is already in use at {call.name.strip('/')}/")
         self._namespace.mounts[self._path(call)] = self._kinds[kind](self._vault, kind)
+        self._namespace.labels[self._path(call)] = self._label(kind, fields.text(call.data, "description"))
         return DONE
 
     async def disable(self, call: Call) -> Reply:
@@ -60,6 +78,7 @@ class Mounts:
                 self._vault.leases.end(lease)
         await self._vault.settle_soon()
         self._namespace.mounts.pop(self._path(call), None)
+        self._namespace.labels.pop(self._path(call), None)
         return DONE
 
 
@@ -80,6 +99,8 @@ class System:
             Path(f"mounts/{_ANY}", {read: engines.read, update: engines.enable, delete: engines.disable}, sudo=True),
             Path("auth/?", {read: methods.all}),
             Path(f"auth/{_ANY}", {read: methods.read, update: methods.enable, delete: methods.disable}, sudo=True),
+            Path("plugins/catalog/secret/?", {listed: lambda _: Reply({"keys": [*_NOT_SERVED, *engines.kinds()]})}),
+            Path("plugins/catalog/auth/?", {listed: lambda _: Reply({"keys": methods.kinds()})}),
             Path("policies/acl/?", {listed: self._list_policies, read: self._list_policies}),
             Path(
                 f"policies/acl/{_ANY}",
@@ -90,6 +111,10 @@ class System:
             Path(f"leases/lookup/{_ANY}", {listed: self._list_leases}, sudo=True),
             Path("leases/renew", {update: self._renew_lease}),
             Path("leases/revoke", {update: self._revoke_lease}),
+            Path(f"leases/revoke/{_ANY}", {update: self._revoke_lease}),
+            Path("revoke", {update: self._revoke_as_of_old}),
+            Path("quotas/config", {update: self._configure_quotas}, sudo=True),
+            Path(f"quotas/rate-limit/{NAME}", {update: self._write_quota, delete: self._delete_quota}, sudo=True),
             *self._namespace_paths(),
         )
 
@@ -158,6 +183,22 @@ class System:
         self._namespace.policies.pop(call.name, None)
         return DONE
 
+    def _configure_quotas(self, call: Call) -> Reply:
+        self._vault.quotas.tells_when = fields.flag(call.data, "enable_rate_limit_response_headers")
+        return DONE
+
+    def _write_quota(self, call: Call) -> Reply:
+        rate = fields.number(call.data, "rate")
+        if rate <= 0:
+            raise Refusal(400, "'rate' is invalid")
+        path, interval = fields.text(call.data, "path"), fields.seconds(call.data, "interval") or 1
+        self._vault.quotas.set(call.name, path, rate, interval)
+        return DONE
+
+    def _delete_quota(self, call: Call) -> Reply:
+        self._vault.quotas.remove(call.name)
+        return DONE
+
     def _capabilities(self, call: Call) -> Reply:
         paths = fields.strings(call.data, "paths") or fields.strings(call.data, "path")
         if not paths:
@@ -167,7 +208,7 @@ class System:
         return Reply({**found, "capabilities": found[paths[0]]} if len(paths) == 1 else found)
 
     def _lease_id(self, call: Call) -> str:
-        lease_id = fields.text(call.data, "lease_id")
+        lease_id = fields.text(call.data, "lease_id") or call.name
         if not lease_id:
             raise Refusal(400, "lease_id must be specified")
         if ".." in lease_id:
@@ -197,10 +238,10 @@ class System:
 
     async def _revoke_lease(self, call: Call) -> Reply:
         lease = self._vault.leases.find(self._lease_id(call))
-        if lease is None:
-            return DONE
         if not fields.flag(call.data, "sync", default=True):
             return self._queue(lease)
+        if lease is None:
+            return DONE
         try:
             await self._vault.leases.revoke(lease)
         except UpstreamError as error:
@@ -208,9 +249,16 @@ class System:
             raise Refusal(400, text) from error
         return DONE
 
-    def _queue(self, lease: Lease) -> Reply:
-        self._vault.leases.end(lease)
+    def _queue(self, lease: Lease | None) -> Reply:
+        """Answer the same whether there is something to queue or not, as both servers do."""
+        if lease:
+            self._vault.leases.end(lease)
         return Reply(status=202)
+
+    async def _revoke_as_of_old(self, call: Call) -> Reply:
+        if self._vault.is_openbao:
+            raise Refusal(404, multierror("unsupported path"))
+        return await self._revoke_lease(call)
 
 
 def furnish(vault: Vault, namespace: Namespace) -> None:

@@ -132,7 +132,8 @@ class Token:
             "id": self.id,
             "issue_time": rfc3339(self.created),
             "meta": dict(self.metadata) if self.metadata is not None else None,
-            "num_uses": self.uses_left,
+            # A use is counted before it is answered, and the last is told by -1: 0 is without limit.
+            "num_uses": (self.uses_left or -1) if self.terms.num_uses else 0,
             "orphan": self.parent is None,
             "path": self.path,
             "policies": list(self.policies),

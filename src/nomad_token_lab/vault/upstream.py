@@ -14,6 +14,8 @@ from nomad_token_lab.vault.errors import UpstreamError
 
 # Vault's `default_max_request_duration`.
 _SECONDS: Final = 90.0
+# What Go refuses in a header's value before it connects, but for the other control characters.
+_NO_HEADER: Final = frozenset("\r\n\0")
 
 
 @cache
@@ -25,9 +27,13 @@ class Upstream:
     """A client that is opened with the first request."""
 
     def __init__(self, agent: str = VAULT_AGENT) -> None:
-        """Connect to nothing yet; *agent* says who asks. `tls` replaces the verification against public authorities."""
+        """Connect to nothing yet; *agent* says who asks. `tls` replaces the verification against public authorities.
+
+        `transport` replaces the network.
+        """
         self._agent = agent
         self.tls: ssl.SSLContext | None = None
+        self.transport: httpx.AsyncBaseTransport | None = None
         self._client: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -49,11 +55,19 @@ class Upstream:
         Raises:
             UpstreamError: there was none.
         """
+        for name, value in (headers or {}).items():
+            if set(value) & _NO_HEADER:
+                text = f'net/http: invalid header field value for "{name}"'
+                raise UpstreamError(f'{method.capitalize()} "{url}": {text}')
         if self._client is None:
             # A connection a request: a fault that cuts one hits nothing else.
             headers_of_all = {"User-Agent": self._agent, "Connection": "close"}
             self._client = httpx.AsyncClient(
-                timeout=_SECONDS, trust_env=False, headers=headers_of_all, verify=self.tls or _tls()
+                timeout=_SECONDS,
+                trust_env=False,
+                headers=headers_of_all,
+                verify=False if self.transport else self.tls or _tls(),
+                transport=self.transport,
             )
         try:
             return await self._client.request(method, url, headers=headers, json=body)
