@@ -31,20 +31,29 @@ class ConnectionInputs(InputGroup):
 
     ca_cert: str = declare(
         "",
+        environment=["{SERVER}_CACERT"],
         about="The authorities that {Server}'s certificate is checked against, instead of the system's: PEM text, "
-        "base64 of it, or a file of the workspace.",
+        "base64 of it, or a path.",
     )
     client_cert: str = declare(
-        "", about="A certificate of our own for {Server}: PEM text, base64 of it, or a file of the workspace."
+        "",
+        environment=["{SERVER}_CLIENT_CERT"],
+        about="A certificate of our own for {Server}: PEM text, base64 of it, or a path.",
     )
     client_key: SecretStr | None = declare(
-        None, about="The private key of `{server}-client-cert`: PEM text, base64 of it, or a file of the workspace."
+        None,
+        environment=["{SERVER}_CLIENT_KEY"],
+        about="The private key of `{server}-client-cert`: PEM text, base64 of it, or a path.",
     )
     tls_server_name: Line = declare(
-        "", about="The name that {Server}'s certificate must hold, where it is not that of the address."
+        "",
+        environment=["{SERVER}_TLS_SERVER_NAME"],
+        about="The name that {Server}'s certificate must hold, where it is not that of the address.",
     )
     skip_verify: bool = declare(
-        default=False, about="Whether {Server}'s certificate goes unchecked: whoever is in between then gets the token."
+        default=False,
+        environment=["{SERVER}_SKIP_VERIFY"],
+        about="Whether {Server}'s certificate goes unchecked: whoever is in between then gets the token.",
     )
     headers: SecretStr | None = declare(
         None, about="Headers for each request to {Server}, one `Name: value` a line: for a proxy before it."
@@ -64,10 +73,15 @@ class ConnectionInputs(InputGroup):
         key = self._pem("client-key", self.client_key.get_secret_value(), read_file) if self.client_key else ""
         return Own(SecretStr(key) if key else None, self._headers())
 
+    def unverified(self, address: str) -> str:
+        """Return what there is to say of `skip-verify`, for the server at *address*."""
+        return (
+            f"Whoever is in between can read the tokens: the certificate of {address} is not checked "
+            f"(`{self.server}-skip-verify`). Give its authority with `{self.server}-ca-cert` instead."
+        )
+
     def check(self, tls: Tls, own: Own) -> None:
         """Raise `InputError` where the PEMs can't be used, by the input that is wrong."""
-        if bool(tls.certificate) != (own.key is not None):
-            raise InputError(f"`{self.server}-client-cert` and `{self.server}-client-key` go together: give both.")
         try:
             context(Tls(ca=tls.ca), None)
         except (ssl.SSLError, ValueError):
@@ -82,14 +96,11 @@ class ConnectionInputs(InputGroup):
 
     def _pem(self, name: str, given: str, read_file: ReadFile) -> str:
         """Return PEM text, however it was given."""
-        text = given.strip()
-        if not text or _PEM in text:
-            return text
-        with_base64 = _decoded(text)
-        if _PEM in with_base64:
-            return with_base64
+        path = path_in(given)
+        if not path:
+            return given.strip() if _PEM in given else _decoded(given)
         try:
-            read = read_file(text.removeprefix("@"))
+            read = read_file(path)
         except InputError as error:
             raise InputError(f"`{self.server}-{name}`: {error.what}", why=error.why, fix=error.fix) from None
         if _PEM not in read:
@@ -125,6 +136,12 @@ class NomadConnection(ConnectionInputs):
 
     model_config = SettingsConfigDict(alias_generator=partial(_named, "nomad"))
     server = "nomad"
+
+
+def path_in(given: str) -> str:
+    """Return the path that an input names; empty where it holds PEM, or base64 of it, or nothing."""
+    text = given.strip()
+    return "" if _PEM in text or _PEM in _decoded(text) else text.removeprefix("@")
 
 
 def _decoded(text: str) -> str:

@@ -6,8 +6,9 @@ Error                     1   a bug, and nothing else
 ├── Refused               4   a server knows us and says no
 ├── NotFound              5   a server does not know what was asked for
 ├── LiveTokenLeft         6   something that was made could not be revoked
-└── Temporary            75   worth another try later (EX_TEMPFAIL of sysexits.h)
-Cancelled         130, 143    SIGINT, SIGTERM: not an Error, so that nothing that handles errors takes it for one
+├── Temporary            75   worth another try later (EX_TEMPFAIL of sysexits.h)
+└── NotStarted          125   `run` could not start the command
+Cancelled    129, 130, 143    SIGHUP, SIGINT, SIGTERM: no Error, so that nothing that handles errors takes it for one
 """
 
 from typing import ClassVar
@@ -19,12 +20,16 @@ class Error(Exception):
     exit_code: ClassVar[int] = 1
     title: ClassVar[str] = "Failed"
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
-        """Say it in three parts; `fix` may hold lines to paste, `why` and `fix` may be empty."""
+    def __init__(self, what: str, *, why: str = "", fix: str = "", doubts: tuple[str, ...] = ()) -> None:
+        """Say it in three parts; `fix` may hold lines to paste, `why` and `fix` may be empty.
+
+        *doubts* are links of the doctor's chain, as far as anybody may look at them, of which one may be the cause.
+        """
         super().__init__(what)
         self.what = what
         self.why = why
         self.fix = fix
+        self.doubts = doubts
 
     @property
     def text(self) -> str:
@@ -77,6 +82,13 @@ class Temporary(Error):
 
     exit_code = 75
     title = "Try again later"
+
+
+class NotStarted(Error):
+    """The command of `run` could not be started."""
+
+    exit_code = 125
+    title = "Not started"
 
 
 class Cancelled(KeyboardInterrupt):

@@ -1,40 +1,40 @@
 """What the next steps get of a credential: variables and outputs, as data."""
 
-import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from nomad_token.credential import Credential
+from nomad_token.credential import Credential, output_name
 from nomad_token.inputs import JobInputs
 from nomad_token.platforms.base import Export
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-OUTPUTS: Final = {
-    "token": "The token's secret, where `export-output` is true. Masked; it does not reach another job.",
-    "accessor-id": "The token's accessor, which names it in Nomad's audit log and is no secret.",
-    "lease-id": "The lease in Vault that ends the token.",
-    "lease-duration": "The lease's life as Vault gave it, in seconds; with `nomad-management`, the `ttl`.",
-    "lease-renewable": "`true` where the lease can be renewed.",
-    "expires-at": "When the token ends (RFC 3339, UTC): with Vault, the earlier of the lease's end and the login's.",
-    "policies": "The token's Nomad policies as a JSON list; empty where Nomad was not asked.",
-    "type": "`client` or `management`; empty where Nomad was not asked.",
-    "issuer": "Who granted the token: `vault`, `nomad-login` or `nomad-management`.",
-    "credentials": "All of this but the secret as a JSON list, one entry a token.",
-}
 
-
-def exported(credential: Credential, job: JobInputs, places: dict[str, str]) -> Export:
+def exported(credentials: Sequence[Credential], job: JobInputs, places: dict[str, str]) -> Export:
     """Choose what is exported; *places* are variables that were given as inputs, such as `NOMAD_ADDR`."""
     variables: dict[str, SecretStr | str] = dict(places)
-    if into_environment(credential, job):
-        variables[credential.env_name] = credential.secret
-    outputs: dict[str, SecretStr | str] = {"token": credential.secret} if job.export_output else {}
-    described = _described(credential)
-    outputs |= {name: _text(value) for name, value in described.items()}
-    outputs["credentials"] = json.dumps([{"env-name": credential.env_name} | described])
+    variables |= {each.env_name: each.secret for each in credentials if into_environment(each, job)}
+    outputs: dict[str, object] = (
+        {_token_output(each, credentials): each.secret for each in credentials} if job.export_output else {}
+    )
+    outputs |= _shared([_described(each) for each in credentials])
+    outputs["credentials"] = [{"env-name": each.env_name} | _described(each) for each in credentials]
     return Export(variables, outputs)
+
+
+def _token_output(credential: Credential, credentials: Sequence[Credential]) -> str:
+    return "token" if len(credentials) == 1 else output_name(credential.env_name)
+
+
+def _shared(described: list[dict[str, object]]) -> dict[str, object]:
+    """Return what holds for all: the first end, and else what is the same, None for what differs."""
+    first, *rest = described
+    same = {name: value if all(each[name] == value for each in rest) else None for name, value in first.items()}
+    # RFC 3339 in UTC sorts as the times do.
+    ends = [str(each["expires-at"]) for each in described if each["expires-at"]]
+    return same | {"expires-at": min(ends, default=None)}
 
 
 def into_environment(credential: Credential, job: JobInputs) -> bool:
@@ -59,10 +59,3 @@ def _described(credential: Credential) -> dict[str, object]:
         "type": credential.type or None,
         "issuer": credential.issuer,
     }
-
-
-def _text(value: object) -> str:
-    """Return *value* as an output: a string as it is, all else as JSON, nothing where it can't be known."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -5,7 +5,8 @@ Whatever lists inputs (action.yml, the README's table, the check for misspelt na
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class InputGroup(BaseSettings):
     """The inputs of one kind of thing. The fields' names with hyphens are the inputs' names."""
 
     model_config = SettingsConfigDict(
+        defer_build=True,
         frozen=True,
         # Pydantic quotes what it refuses, and that may be a secret.
         hide_input_in_errors=True,
@@ -55,7 +57,7 @@ class InputGroup(BaseSettings):
     @classmethod
     def declared(cls) -> list[Declared]:
         """List the group's inputs, in their order."""
-        return [_declared(field, getattr(cls, "server", "")) for field in cls.model_fields.values()]
+        return list(_all_declared(cls))
 
     @classmethod
     def settings_customise_sources(
@@ -127,7 +129,7 @@ def _address(value: str) -> str:
 def _mount(value: str) -> str:
     """Check a path of Vault: segments of any depth, without slashes at the ends."""
     value = value.strip().strip("/")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value, re.ASCII) or ".." in value.split("/"):
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", value, re.ASCII) or {".", ".."} & set(value.split("/")):
         raise ValueError("is not a mount path like nomad or teams/deploy/nomad")
     return value
 
@@ -144,20 +146,19 @@ _FORBIDDEN_ENV: Final = re.compile(
 )
 
 
-def _env_name(value: str) -> str:
+def check_env_name(value: str) -> str:
+    """Check the name of a variable that is to hold a token."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError("is not a variable's name: letters, digits and _, not beginning with a digit")
     if _FORBIDDEN_ENV.fullmatch(value):
         raise ValueError("would steer the runner, the loader or the shell: choose another name")
-    if value in {"NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"}:
-        raise ValueError("names a place: the token would overwrite it")
     return value
 
 
 class JobInputs(InputGroup):
     """What holds for every issuer: where the token goes, how long we try, how it ends."""
 
-    env_name: Annotated[str, AfterValidator(_env_name)] = declare(
+    env_name: Annotated[str, AfterValidator(check_env_name)] = declare(
         "NOMAD_TOKEN", about="The environment variable that holds the token in the job's next steps."
     )
     export_env: Literal["auto", "true", "false"] = declare(
@@ -165,11 +166,14 @@ class JobInputs(InputGroup):
         about="Whether the token is put into that variable. `auto` does so unless Nomad says that it is a management "
         "token, which has to be asked for with `true`.",
     )
-    export_output: bool = declare(default=True, about="Whether the token is put into the output `token`.")
+    export_output: bool = declare(
+        default=True,
+        about="Whether the token is put into the output `token`, or several into `token-ENV-NAME` each.",
+    )
     verify: Literal["auto", "required", "off"] = declare(
         "auto",
         about="Whether to wait until Nomad accepts the token, which needs `nomad-addr`. `auto` warns when Nomad can't "
-        "be reached from here, `required` fails then.",
+        "be reached from here, `required` fails then, and `off` does not ask.",
     )
     min_ttl: Duration | None = declare(
         None,
@@ -184,40 +188,17 @@ class JobInputs(InputGroup):
         "120s", about="How long to try. After it no request is begun; a credential that is under way is still awaited."
     )
     revoke: bool = declare(
-        default=True, about="Whether the token is revoked when the job ends. A failed mint is undone anyway."
+        default=True, about="Whether the token is revoked at the end. A failed mint is undone anyway."
     )
     on_revoke_failure: Literal["warn", "fail"] = declare(
-        "warn", about="What a token that could not be revoked does to the job: a warning, or a failed post-step."
+        "warn",
+        about="What a token does that could not be revoked: `warn`, or `fail` the post-step or `nomad-token run`. "
+        "(`nomad-token revoke` fails in any case.)",
     )
     summary: Literal["auto", "always", "never"] = declare(
-        "auto", about="When to write to the job summary. `auto` does so when something needs attention."
+        "auto",
+        about="When to write to the job summary: `always`, `never`, or with `auto` when something needs attention.",
     )
-
-
-class NomadInputs(InputGroup):
-    """Where Nomad is."""
-
-    nomad_addr: Address | Literal[""] = declare(
-        "",
-        environment=["NOMAD_ADDR"],
-        about="Nomad's address, such as https://nomad.example.com:4646: used to prove that the token is accepted, and "
-        "that it is dead afterwards. Given as an input, it is exported as `NOMAD_ADDR`.",
-    )
-    nomad_region: Line = declare(
-        "",
-        environment=["NOMAD_REGION"],
-        about="The Nomad region to ask. Given as an input, it is exported as `NOMAD_REGION`.",
-    )
-    nomad_namespace: Line = declare(
-        "",
-        environment=["NOMAD_NAMESPACE"],
-        about="A Nomad namespace for the next steps: given as an input, it is exported as `NOMAD_NAMESPACE`.",
-    )
-
-    def as_environment(self, names: Collection[str]) -> dict[str, str]:
-        """Return those of the inputs that are among *names* under the variables that Nomad's own tools read."""
-        values = zip(self.declared(), self, strict=True)
-        return {one.environment[0]: str(value) for one, (_, value) in values if one.name in names}
 
 
 def check_names(given: Iterable[str], declared: Iterable[Declared]) -> None:
@@ -242,6 +223,7 @@ _OF_VAULT_ACTION: Final = {
     "exportenv": "`export-env`",
     "outputtoken": "`export-output`",
     "secrets": "`role`: the ROLE of `nomad/creds/ROLE`, and `vault-mount` where the mount is not `nomad`",
+    "token": "`vault-token`, with `vault-auth-method: token`",
     "roleid": "`vault-role-id`",
     "secretid": "`vault-secret-id`",
     "githubtoken": "`vault-github-token`",
@@ -256,7 +238,7 @@ _OF_VAULT_ACTION: Final = {
     "tlsskipverify": "`vault-skip-verify`",
 }
 _OF_VAULT_ACTION_ALONE: Final = re.compile(
-    "token|exporttoken|jwtprivatekey|jwtkeypassword|jwtttl|secretencodingtype|ignorenotfound|pki"
+    "exporttoken|jwtprivatekey|jwtkeypassword|jwtttl|secretencodingtype|ignorenotfound|pki"
 )
 
 
@@ -267,6 +249,12 @@ def _unknown(name: str, known: set[str]) -> str:
         return f"`{shown(name)}` is an input of vault-action, and has no counterpart here."
     close = difflib.get_close_matches(name.replace("_", "-"), sorted(known), n=1)
     return f"`{shown(name)}` is not an input" + (f": did you mean `{close[0]}`?" if close else ".")
+
+
+@cache
+def _all_declared(group: type[InputGroup]) -> tuple[Declared, ...]:
+    """Describe the fields of *group* once: each input that is looked for needs them."""
+    return tuple(_declared(field, getattr(group, "server", "")) for field in group.model_fields.values())
 
 
 def _declared(field: FieldInfo, server: str) -> Declared:
@@ -294,7 +282,7 @@ def _refused(group: type[InputGroup], error: ValidationError, lookup: Lookup) ->
         one = by_name[str(detail["loc"][0])]
         found = lookup(one)
         if found is None:
-            elsewhere = f", or set {' or '.join(one.environment)}" if one.environment else ""
+            elsewhere = f", or set {' or '.join(one.places)}" if one.places else ""
             lines[one.name] = f"`{one.name}` is missing: give it under `with:`{elsewhere}. {one.about}"
             continue
         reason = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else _reason(one, detail["msg"])

@@ -1,27 +1,47 @@
 """From what a platform was given to an order: every input read and checked before the first request."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, SecretStr
 
-from nomad_token import conflicts
-from nomad_token.clients.http import Own, Place
+from nomad_token import next_steps
+from nomad_token.clients.http import Own, Place, origin
 from nomad_token.clients.nomad import NomadPlace
+from nomad_token.clients.vault import VaultPlace
+from nomad_token.conflicts import check
 from nomad_token.connecting import ConnectionInputs, NomadConnection, VaultConnection
 from nomad_token.declared import Declared
 from nomad_token.errors import InputError, NoIdentity
-from nomad_token.inputs import InputGroup, JobInputs, NomadInputs, check_names, declare
+from nomad_token.inputs import InputGroup, JobInputs, check_names, declare
 from nomad_token.issuers import ISSUERS
 from nomad_token.issuers.base import Issuer
-from nomad_token.mint import Order
+from nomad_token.places import NomadInputs
 from nomad_token.platforms.base import Level, Platform
+from nomad_token.told import Told
 from nomad_token.vault_auth import METHODS
 
 _Place = TypeVar("_Place", bound=Place)
 _SHORTEST_MASK = 8
 """A shorter secret is not masked: its letters would vanish from the whole log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to mint: every input, read and checked."""
+
+    job: JobInputs
+    issuer: Issuer
+    vault: VaultPlace | None
+    nomad: NomadPlace | None
+    """None where Nomad's address was not given."""
+    own: Mapping[Place, Own]
+    """The keys and headers that are brought along to one of them."""
+    places: dict[str, str]
+    """Variables for the next steps that name places, because they were given as inputs."""
+    files: tuple[next_steps.PemFile, ...] = ()
+    """Files for the next steps, to be named by such variables."""
 
 
 def _known(value: str) -> str:
@@ -47,8 +67,17 @@ def all_declared() -> list[Declared]:
     found: dict[str, Declared] = {}
     for one in [*IssuerInputs.declared(), *of_issuers, *of_nomad, *JobInputs.declared()]:
         first = found.get(one.name)
-        found[one.name] = replace(first, read_with=(*first.read_with, *one.read_with)) if first else one
+        found[one.name] = _both(first, one) if first else one
     return list(found.values())
+
+
+def _both(first: Declared, second: Declared) -> Declared:
+    """Describe an input that two kinds read."""
+    return replace(
+        first,
+        read_with=(*first.read_with, *second.read_with),
+        environment=tuple(dict.fromkeys([*first.environment, *second.environment])),
+    )
 
 
 def _of_issuers() -> dict[str, list[Declared]]:
@@ -81,42 +110,61 @@ def read_order(platform: Platform) -> Order:
     check_names(given, declared)
     found = {one.name: value for one in declared if (value := platform.lookup(one)) is not None}
     _mask([SecretStr(found[one.name].value) for one in declared if one.secret and one.name in found], platform)
-    elsewhere = [f"{name} from {one.origin}" for name, one in found.items() if name not in given]
-    if elsewhere:
-        platform.say(f"Taken from the environment: {', '.join(elsewhere)}.")
-    conflicts.check({name: one.value for name, one in found.items()})
-    job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
-    issuer = _issuer(platform, given)
-    own: dict[Place, Own] = {}
-    vault = _connected(issuer.vault(), VaultConnection, platform, own)
-    agent = NomadPlace(address=nomad.nomad_addr, region=nomad.nomad_region) if nomad.nomad_addr else None
-    agent = _connected(agent, NomadConnection, platform, own)
-    return Order(job, issuer, vault, agent, own, places=nomad.as_environment(given))
-
-
-def _issuer(platform: Platform, given: Collection[str]) -> Issuer:
-    """Read the inputs of the issuer that is meant, and refuse those of another."""
-    name = IssuerInputs.read(platform.lookup).issuer or _inferred(given)
-    conflicts.check_kind("issuer", name, _of_issuers(), given)
-    if name == "vault":
-        _check_method(platform, given)
     try:
-        issuer = ISSUERS[name].read(platform.lookup)
+        chosen = _chosen(platform, declared, given)
+        job, nomad = JobInputs.read(platform.lookup), NomadInputs.read(platform.lookup)
+        issuer = ISSUERS[chosen].read(platform.lookup)
     except InputError as error:
         if error.lacks_secret and (why := platform.withheld()):
             raise NoIdentity(error.what, why=why, fix="Skip the step for such jobs.") from None
         raise
+    own: dict[Place, Own] = {}
+    vault = connected(issuer.vault(), VaultConnection, platform, own)
+    agent = NomadPlace(address=nomad.nomad_addr, region=nomad.nomad_region) if nomad.nomad_addr else None
+    agent = connected(agent, NomadConnection, platform, own)
+    _say_origins(platform, issuer, vault, agent)
+    places = nomad.as_environment(given)
+    if agent is None:
+        return Order(job, issuer, vault, None, own, places)
+    reached = NomadConnection.read(platform.lookup)
+    files = next_steps.files(reached, agent.tls, own.get(agent, Own()), given)
+    return Order(job, issuer, vault, agent, own, places | next_steps.settings(reached, given), files)
+
+
+def _say_origins(platform: Platform, issuer: Issuer, vault: Place | None, agent: Place | None) -> None:
+    """Log which variable each value came from that is used and was not given as an input, without the value."""
+    read = [*IssuerInputs.declared(), *issuer.declared(), *NomadInputs.declared(), *JobInputs.declared()]
+    if vault:
+        chooser = next(one for one in read if one.name == "vault-auth-method")
+        method = platform.lookup(chooser)
+        read += [*METHODS[method.value if method else chooser.default].declared(), *VaultConnection.declared()]
+    if agent:
+        read += NomadConnection.declared()
+    found = {one.name: platform.lookup(one) for one in read}
+    told = [f"{name} from {one.origin}" for name, one in found.items() if one and one.variable]
+    if told:
+        platform.say(f"Taken from the environment: {', '.join(told)}.")
+
+
+def _chosen(platform: Platform, declared: Sequence[Declared], given: Collection[str]) -> str:
+    """Return the issuer that is meant, and refuse inputs that can't stand together, or that another one reads."""
+    issuer = IssuerInputs.read(platform.lookup).issuer or _inferred(given)
+    kinds = _of_issuers()
+    # The issuer's own declarations come last: the variables that it reads may be others than another's.
+    read = {one.name: platform.lookup(one) for one in [*declared, *kinds[issuer]]}
+    values = {name: found.value for name, found in read.items() if found}
+    defaults = {one.name: one.default for one in declared}
+    told = Told(
+        issuer=issuer,
+        method=values.get("vault-auth-method", defaults["vault-auth-method"]) if issuer == "vault" else "",
+        found=values,
+        given=given,
+        defaults=defaults,
+        sources={variable for one in declared for variable in one.environment},
+    )
+    methods = {name: kind.declared() for name, kind in METHODS.items()}
+    check(told, {"issuer": kinds, "vault-auth-method": methods})
     return issuer
-
-
-def _check_method(platform: Platform, given: Collection[str]) -> None:
-    """Refuse the inputs of another auth method; one that is not known is refused when the issuer is read."""
-    chooser = next(one for one in ISSUERS["vault"].declared() if one.name == "vault-auth-method")
-    found = platform.lookup(chooser)
-    method = found.value if found else chooser.default
-    kinds = {name: kind.declared() for name, kind in METHODS.items()}
-    if method in kinds:
-        conflicts.check_kind(chooser.name, method, kinds, given)
 
 
 def _inferred(given: Iterable[str]) -> str:
@@ -135,7 +183,7 @@ def _inferred(given: Iterable[str]) -> str:
     )
 
 
-def _connected(
+def connected(
     place: _Place | None, kind: type[ConnectionInputs], platform: Platform, own: dict[Place, Own]
 ) -> _Place | None:
     """Add the TLS settings to *place*, and note in *own* what is to be brought along to it."""
@@ -145,6 +193,10 @@ def _connected(
     tls, brought = inputs.tls(platform.read_file), inputs.own(platform.read_file)
     inputs.check(tls, brought)
     connected = place.model_copy(update={"tls": tls})
+    if proxy := platform.proxy(place.address):
+        platform.say(f"Requests to {place.address} go through the proxy {origin(proxy)}.")
+    if tls.skip_verify and place.address.startswith("https:"):
+        platform.annotate(Level.WARNING, "Certificate not verified", inputs.unverified(place.address))
     if brought != Own():
         own[connected] = brought
     return connected

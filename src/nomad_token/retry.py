@@ -7,9 +7,10 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final, TypeVar
 
-from nomad_token.clients.http import Failure, Lost, NotSent, Refusal
+from nomad_token.clients.failures import Failure, Lost, NotSent, Refusal
 from nomad_token.clients.vault import nomad_refused
 from nomad_token.clock import Clock, Deadline, pauses
+from nomad_token.said import FromNomad, FromVault
 
 _Result = TypeVar("_Result")
 _FIRST_PAUSE: Final = 0.5
@@ -28,7 +29,7 @@ def of_making(failure: Failure) -> Verdict:
     """Judge a request that makes something on success (a login, a creds read): api-contract 1.5 and 3.1."""
     match failure:
         case NotSent():
-            return Verdict.NOTHING_MADE
+            return Verdict.FINAL if failure.lasts else Verdict.NOTHING_MADE
         case Refusal():
             return _of_refused_making(failure)
         case _:
@@ -36,7 +37,7 @@ def of_making(failure: Failure) -> Verdict:
 
 
 def _of_refused_making(refusal: Refusal) -> Verdict:
-    if refusal.status in {412, 429} or (refusal.status == 503 and "sealed" in refusal.said):
+    if refusal.status in {412, 429} or (refusal.status == 503 and FromVault.SEALED in refusal.said):
         return Verdict.NOTHING_MADE
     if refusal.status == 200 or 300 <= refusal.status < 500:
         # a 200 that is a refusal asks for a second factor: see `Vault.log_in`
@@ -46,17 +47,27 @@ def _of_refused_making(refusal: Refusal) -> Verdict:
         nomad = nomad_refused(refusal)
         if nomad is not None and nomad[0] == 429:
             return Verdict.NOTHING_MADE
-        if nomad is not None and (400 <= nomad[0] < 500 or "ACL " in nomad[1]):
+        if nomad is not None and (400 <= nomad[0] < 500 or FromNomad.ABOUT_ACLS in nomad[1]):
             # older Nomads say "ACL support disabled" and "ACL token expired" with a 500
             return Verdict.FINAL
-        if nomad is None and "dial tcp" in refusal.said:
-            return Verdict.NOTHING_MADE
+        if nomad is None:
+            return _of_unheard(refusal.said)
     return Verdict.UNCLEAR
+
+
+def _of_unheard(said: str) -> Verdict:
+    """Judge a 500 of Vault's in which Nomad says nothing."""
+    if FromVault.HEADER_WITH_LINE_BREAK in said:
+        # Go looks at a header before it connects.
+        return Verdict.FINAL
+    return Verdict.NOTHING_MADE if FromVault.NOT_DIALLED in said else Verdict.UNCLEAR
 
 
 def of_repeatable(failure: Failure) -> Verdict:
     """Judge a request that may be sent twice without harm: a look-up, a revoke."""
     match failure:
+        case NotSent(lasts=True):
+            return Verdict.FINAL
         case NotSent() | Lost():
             return Verdict.NOTHING_MADE
         case Refusal(status=status) if status in {408, 412, 429} or status >= 500:

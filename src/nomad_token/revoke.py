@@ -40,10 +40,11 @@ def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken],
     if all(death is Death.PROVEN for death in deaths):
         if outcome.ending is Ending.FAILED:
             # The token is dead; what may live is the login, which can mint again.
-            return replace(outcome, line=f"{outcome.line}, but Nomad refuses the token")
+            return replace(outcome, line=f"{outcome.line}, but Nomad refuses the token{'s' if held[1:] else ''}")
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
-        return Outcome(ending, f"{outcome.line}, and Nomad refuses it (proven in {spent:.0f} ms)", outcome.notices)
+        proof = f"and Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
+        return replace(outcome, ending=ending, line=f"{outcome.line}, {proof}")
     for each, death in zip(held, deaths, strict=True):
         if death is Death.ALIVE:
             outcome = _left_alive(outcome, each, by)

@@ -3,34 +3,38 @@
 A fact is one line of JSON. Secrets in it are in plain text, since the runner's masks know them that way.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
     SecretStr,
     TypeAdapter,
-    ValidationError,
 )
 
 from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.plausible import UUID
 from nomad_token.clients.vault import VaultPlace
+from nomad_token.seal import unsealed
+from nomad_token.value import Value
 
 VERSION: Final = 1
 MOST_BYTES: Final = 64 * 1024
 """The whole state of a mint: the runner hands it over in environment variables (Linux: 128 KiB each)."""
 
+_ADDRESS: Final = re.compile(r"[^\s\x00-\x1f]{1,2000}")
+
 # `model_dump_json` writes a SecretStr as asterisks; what is kept here is kept to be used.
-Kept = Annotated[SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")]
+InPlainText = Annotated[SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")]
 
 
-class _Fact(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class _Fact(Value):
+    model_config = ConfigDict(extra="forbid")
 
     v: Literal[1] = VERSION
 
@@ -45,13 +49,19 @@ class Plan(_Fact):
     """None where Nomad is not to be asked."""
     grants: NomadPlace | None = None
     """The Nomad that grants tokens itself, for an issuer without Vault."""
-    lent: str = ""
+    lent: str = Field(default="", pattern="^(vault-token|nomad-management-token)?$")
     """The input with the user's own credential that the undo needs: it is read again, and never saved."""
     own: tuple[Literal["vault", "nomad"], ...] = ()
     """The servers to which a key or headers are brought along, which are read again from the inputs."""
     revoke: bool
     on_revoke_failure: Literal["warn", "fail"]
     summary: Literal["auto", "always", "never"]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The servers' addresses, by the inputs that name them."""
+        places = {"vault-addr": self.vault, "nomad-addr": self.grants or self.nomad}
+        return {name: place.address for name, place in places.items() if place}
 
 
 class Asked(_Fact):
@@ -76,7 +86,7 @@ class HeldLogin(_Fact):
     """A Vault token of our own is there."""
 
     fact: Literal["login"] = "login"
-    token: Kept
+    token: InPlainText
     accessor: str
     ends: AwareDatetime | None
     uses: int
@@ -89,7 +99,7 @@ class HeldLease(_Fact):
     fact: Literal["lease"] = "lease"
     lease_id: str
     accessor_id: str = Field(pattern=UUID)
-    secret: Kept
+    secret: InPlainText
     ends: AwareDatetime
 
 
@@ -98,10 +108,19 @@ class HeldToken(_Fact):
 
     fact: Literal["token"] = "token"
     accessor_id: str = Field(pattern=UUID)
-    secret: Kept
+    secret: InPlainText
     ends: AwareDatetime | None
     manager: bool
     """Whether it is of type management, which may delete itself."""
+
+
+class Renewed(_Fact):
+    """A login, or a lease, ends later than was said."""
+
+    fact: Literal["renewed"] = "renewed"
+    lease_id: str = ""
+    """Empty for the login."""
+    ends: AwareDatetime | None
 
 
 class Settled(_Fact):
@@ -110,9 +129,9 @@ class Settled(_Fact):
     fact: Literal["settled"] = "settled"
 
 
-Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Settled
+Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Settled
 _FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
-    Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(hide_input_in_errors=True)
+    Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(defer_build=True, hide_input_in_errors=True)
 )
 
 
@@ -126,11 +145,34 @@ def dumps(fact: Fact) -> str:
 
 
 def loads(line: str) -> Fact:
-    """Read what `dumps` wrote. Raises `Unreadable` for anything else, without quoting it."""
+    """Read what `dumps` wrote, sealed or not. Raises `Unreadable` for anything else, without quoting it."""
     try:
-        return _FACT.validate_json(line)
-    except ValidationError:
+        fact = _FACT.validate_json(unsealed(line))
+        if isinstance(fact, Plan):
+            for place in filter(None, (fact.vault, fact.nomad, fact.grants)):
+                _check_address(place.address)
+    except ValueError:  # a ValidationError is one
         raise Unreadable("an entry of the saved state can't be read") from None
+    return fact
+
+
+def _check_address(address: str) -> None:
+    """Raise `ValueError` for what a mint can't have asked: no request can be made of it."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _ADDRESS.fullmatch(address):
+        raise ValueError("no address")
+
+
+def read_ledger(lines: Iterable[str]) -> tuple["Ledger", int]:
+    """Read what was kept of a mint, and count what can't be read: an entry takes no other with it."""
+    facts: list[Fact] = []
+    unreadable = 0
+    for line in lines:
+        try:
+            facts.append(loads(line))
+        except Unreadable:
+            unreadable += 1
+    return Ledger(facts), unreadable
 
 
 class Ledger:
@@ -164,12 +206,19 @@ class Ledger:
     @property
     def login(self) -> HeldLogin | None:
         """The Vault token that is held now."""
-        return next((fact for fact in reversed(self.open) if isinstance(fact, HeldLogin)), None)
+        held = next((fact for fact in reversed(self.open) if isinstance(fact, HeldLogin)), None)
+        ends = self._renewed().get("")
+        return held.model_copy(update={"ends": ends.ends}) if held and ends else held
 
     @property
     def leases(self) -> list[HeldLease]:
         """The Nomad tokens that are held now."""
-        return [fact for fact in self.open if isinstance(fact, HeldLease)]
+        renewed = self._renewed()
+        held = [fact for fact in self.open if isinstance(fact, HeldLease)]
+        return [
+            each.model_copy(update={"ends": renewed[each.lease_id].ends}) if each.lease_id in renewed else each
+            for each in held
+        ]
 
     @property
     def tokens(self) -> list[HeldToken]:
@@ -192,6 +241,10 @@ class Ledger:
                     waiting.append(fact)
                 case HeldLogin() | HeldLease() | HeldToken() | NothingMade():
                     del waiting[-1:]
-                case Plan() | Settled():
+                case Plan() | Renewed() | Settled():
                     pass
         return waiting
+
+    def _renewed(self) -> dict[str, Renewed]:
+        """Return the last renewal of each lease, and of the login under an empty name."""
+        return {fact.lease_id: fact for fact in self.open if isinstance(fact, Renewed)}

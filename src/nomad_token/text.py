@@ -5,6 +5,8 @@ import unicodedata
 from typing import Final
 
 _LIMIT: Final = 300
+_LONGEST_LINE: Final = 4000
+_MOST_LINES: Final = 200
 # Controls, formats (bidi, zero width), surrogates, private use, unassigned, line and paragraph separators.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -21,9 +23,20 @@ def shown(foreign: object, limit: int = _LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def said(line: object) -> str:
+    """Return *line* as one of a log, which no runner takes for a command: it looks behind spaces for the colons too."""
+    return shown(line, _LONGEST_LINE).lstrip(": ")
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a message, each as `said` makes it, and set in as before; 200 of them at most."""
+    each = text[: _MOST_LINES * _LONGEST_LINE].splitlines()[:_MOST_LINES] or [""]
+    return [f"{' ' * min(len(line) - len(line.lstrip(' ')), 16)}{said(line)}" for line in each]
+
+
 def in_summary(title: str, *texts: str) -> str:
     """Return *texts* under a heading of Markdown, in a fence that what a server said can't leave."""
-    body = "\n\n".join(texts).replace("```", "'''")
+    body = "\n\n".join("\n".join(lines(text)) for text in texts).replace("```", "'''")
     return f"### nomad-token: {title}\n\n```text\n{body}\n```"
 
 

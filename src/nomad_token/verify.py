@@ -3,8 +3,8 @@
 from enum import Enum
 from typing import Final
 
-from nomad_token.clients.http import Failure, Refusal
-from nomad_token.clients.nomad import Nomad, Self, Standing
+from nomad_token.clients.failures import Failure, NotSent, Refusal
+from nomad_token.clients.nomad import Nomad, Standing, TokenSelf
 from nomad_token.clock import Clock, Deadline, pauses
 from nomad_token.credential import Credential
 from nomad_token.errors import Error, Refused, Temporary
@@ -29,20 +29,23 @@ class Unverified(Exception):
         self.error = error
 
 
-def wait_until_accepted(nomad: Nomad, credential: Credential, *, clock: Clock, deadline: Deadline, advice: str) -> Self:
+def wait_until_accepted(
+    nomad: Nomad, credential: Credential, *, clock: Clock, deadline: Deadline, advice: str
+) -> TokenSelf:
     """Ask until Nomad accepts the token: a follower or another region learns of it a little later (api-contract 2.9).
 
     Returns what Nomad says of the token. Raises `Unverified` when Nomad is silent for 5 s, `Refused` when it has no
-    ACLs, `Temporary` when it refuses the token to the end of *deadline*.
+    ACLs or the token is another region's, `Temporary` when it refuses the token to the end of *deadline*.
     """
     silent = Deadline(clock, PROOF_SECONDS)
+    home = _Whereabouts.UNKNOWN if nomad.region else _Whereabouts.GLOBAL
     for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
         try:
             standing, token = nomad.standing(
                 credential.secret, credential.accessor_id, now=clock.now(), read_seconds=_READ_SECONDS
             )
         except Failure as failure:
-            if min(silent.left(), deadline.left()) <= pause:
+            if min(silent.left(), deadline.left()) <= pause or _lasts(failure):
                 raise Unverified(_silent(failure, advice)) from None
         else:
             silent = Deadline(clock, PROOF_SECONDS)
@@ -50,23 +53,75 @@ def wait_until_accepted(nomad: Nomad, credential: Credential, *, clock: Clock, d
                 return token
             if standing is Standing.NO_ACLS:
                 raise Refused(
-                    f"Nomad at {nomad.address} runs without ACLs (ACL support disabled), and Vault minted a token.",
-                    why="Vault mints for another Nomad than the one at `nomad-addr`, or this agent's configuration "
-                    "differs from its servers'.",
-                    fix="Compare `nomad-addr` with the address in Vault: vault read MOUNT/config/access",
+                    f"Nomad at {nomad.address} runs without ACLs (ACL support disabled), and a token was made for it.",
+                    why=f"{_another(credential)}this agent's configuration differs from its servers'.",
+                    fix=f"Check `acl` there: nomad agent-info{_compared(credential)}",
                 )
+            if home is _Whereabouts.LOCAL:
+                raise _elsewhere(nomad, credential)
+            if home is _Whereabouts.UNKNOWN:
+                # If it is there, the region is asked once more: it may be the same one, which learnt of it just now.
+                home = _whereabouts(nomad.of_own_region(), credential, clock)
             if deadline.left() <= pause:
                 raise Temporary(
                     f"Nomad at {nomad.address} does not accept the token.",
-                    why="Vault mints for another cluster than the one at `nomad-addr`, `nomad-region` is one that the "
-                    "token is not known in (only tokens of a role with global=true are), or replication is late.",
-                    fix="Compare `nomad-addr` and `nomad-region` with: vault read MOUNT/config/access",
+                    why=f"{_another(credential)}`nomad-region` is one that the token is not known in (only global "
+                    "tokens are known in every one), or replication is late.",
+                    fix=f"Check `nomad-region`: nomad server members{_compared(credential)}",
+                    doubts=("nomad clock", "region"),
                 )
         clock.sleep(pause)
     raise AssertionError("pauses don't end")
 
 
-def unknown_policies(nomad: Nomad, credential: Credential, token: Self) -> list[str]:
+def _another(credential: Credential) -> str:
+    """Begin a sentence on what may be the matter, whose next words fit there too."""
+    return "Vault mints for another Nomad than the one at `nomad-addr`, or " if credential.access else "Maybe "
+
+
+def _compared(credential: Credential) -> str:
+    return f"\nand compare `nomad-addr` with: vault read {credential.access}" if credential.access else ""
+
+
+class _Whereabouts(Enum):
+    """Where a token will be accepted that the region does not accept now (api-contract 2.9)."""
+
+    UNKNOWN = "the agent's own region does not accept it either, or can't be asked"
+    LOCAL = "in the agent's own region, and in no other"
+    GLOBAL = "in every region, once it has got there"
+
+
+def _whereabouts(at_home: Nomad, credential: Credential, clock: Clock) -> _Whereabouts:
+    try:
+        standing, token = at_home.standing(
+            credential.secret, credential.accessor_id, now=clock.now(), read_seconds=_READ_SECONDS
+        )
+    except Failure:
+        return _Whereabouts.UNKNOWN
+    if standing is not Standing.ACCEPTED or token is None:
+        return _Whereabouts.UNKNOWN
+    return _Whereabouts.GLOBAL if token.is_global else _Whereabouts.LOCAL
+
+
+_MAKES_GLOBAL: Final = {
+    "vault": "give its role in Vault global=true: vault write MOUNT/role/ROLE policies=… global=true",
+    "nomad-login": "set TokenLocality of the auth method to global: "
+    "nomad acl auth-method update -token-locality=global METHOD",
+    "nomad-management": "set `global: true`",
+}
+
+
+def _elsewhere(nomad: Nomad, credential: Credential) -> Refused:
+    return Refused(
+        f"The token is not known in the region `{shown(nomad.region)}` (`nomad-region`), and won't be.",
+        why=f"It is a local one of the region of the agent at {nomad.address}. A job that is run with it in "
+        f"`{shown(nomad.region)}` would be refused: 403 Permission denied.",
+        fix="Leave `nomad-region` out, or have a global token made, which every region knows: "
+        f"{_MAKES_GLOBAL[credential.issuer]}",
+    )
+
+
+def unknown_policies(nomad: Nomad, credential: Credential, token: TokenSelf) -> list[str]:
     """Return the policies of *token* that Nomad does not know: it accepts any name (api-contract 2.4).
 
     A Nomad that can't be asked this is no reason to fail: the list is empty then.
@@ -100,8 +155,10 @@ def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Cloc
                 now=clock.now(),
                 read_seconds=max(0.1, min(_READ_SECONDS, bound.left())),
             )
-        except Failure:
+        except Failure as failure:
             last = Death.UNKNOWN
+            if _lasts(failure):
+                return last
         else:
             if standing is Standing.REFUSED:
                 return Death.PROVEN
@@ -111,6 +168,10 @@ def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Cloc
             return last
         clock.sleep(pause)
     raise AssertionError("pauses don't end")
+
+
+def _lasts(failure: Failure) -> bool:
+    return isinstance(failure, NotSent) and failure.lasts
 
 
 def _silent(failure: Failure, advice: str) -> Error:

@@ -6,9 +6,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Connection, Lost, Refusal
+from nomad_token.clients.failures import Lost, Refusal
+from nomad_token.clients.http import Connection
 
 _JWT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_LONGEST: Final = 16 * 1024
+"""Bytes; a real one has two to four thousand, and it becomes a line of the log, as a mask."""
 
 
 def request_id_token(connection: Connection, path: str, query: Mapping[str, str], bearer: SecretStr) -> SecretStr:
@@ -20,6 +23,6 @@ def request_id_token(connection: Connection, path: str, query: Mapping[str, str]
         raise Refusal(connection.address, answer, [answer.text])
     body = answer.json()
     value = body.get("value") if isinstance(body, dict) else None
-    if not isinstance(value, str) or not _JWT.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST or not _JWT.fullmatch(value):
         raise Lost(connection.address, "the answer holds no JWT")
     return SecretStr(value)

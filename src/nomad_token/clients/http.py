@@ -1,21 +1,22 @@
 """HTTP as this program speaks it: bounded, never taking a secret elsewhere, clear about what a failure proves."""
 
 import json
-import socket
-import ssl
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import ConfigDict, SecretStr
 
 from nomad_token import __version__
+from nomad_token.clients.failures import PROXY_LOGIN, Answer, Lost, NotSent, ProxyRefusal, Refusal, hung_up, unread
 from nomad_token.clients.tls import Tls, context
+from nomad_token.clients.wire import Wire
 from nomad_token.clock import Clock
+from nomad_token.value import Value
 
 USER_AGENT: Final = f"nomad-token/{__version__}"
 CONNECT_SECONDS: Final = 10.0
@@ -24,89 +25,19 @@ _LARGEST_BODY: Final = 1 << 20
 _SAME_REQUEST_AGAIN: Final = frozenset({307, 308})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
+_PROXY_KINDS: Final = frozenset({"http", "https"})
+_SHORTEST_SECRET: Final = 8
+"""A shorter word is not hidden: it may be anybody's, and is not masked either."""
 
 
-class Failure(Exception):
-    """A request without the answer that was hoped for; never leaves the program as it is."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        """Keep where the request went and, in words, why it failed."""
-        super().__init__(f"{address}: {reason}")
-        self.address = address
-        self.reason = reason
+Transport = httpx.BaseTransport
+"""How requests reach a server: a test hands in its own."""
 
 
-class NotSent(Failure):
-    """The server never saw the request: nothing was made."""
-
-    def __init__(self, address: str, reason: str, cause: BaseException | None = None) -> None:
-        """Keep the socket's or TLS's own error as `cause`, for the explanation."""
-        super().__init__(address, reason)
-        self.cause = cause
-
-
-class Lost(Failure):
-    """The request was sent and no whole answer came back: something may have been made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer of a server, at most 1 MiB of it."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str = field(repr=False)
-
-    def json(self) -> Any:  # noqa: ANN401 - it is whatever the server sent
-        """Return the decoded body, or None where it is not JSON."""
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
-
-
-class Refusal(Failure):
-    """The server answered, and the answer is not a success."""
-
-    def __init__(self, address: str, answer: Answer, texts: list[str], *, in_form: bool = True) -> None:
-        """Keep the status, the foreign *texts* (see `text.shown`), and whether their form is the server's.
-
-        What is not in the server's form may come from a proxy before it, and proves nothing about it.
-        """
-        super().__init__(address, f"HTTP {answer.status}")
-        self.in_form = in_form
-        self.status = answer.status
-        self.headers = answer.headers
-        self.texts = texts
-
-    @property
-    def said(self) -> str:
-        """The server's own words, foreign text."""
-        return "; ".join(self.texts)
-
-
-class _Wire:
-    """The socket of a connection, as httpcore tells of it (docs, "Request extensions"), so that it can be cut."""
-
-    def __init__(self) -> None:
-        self._socket: socket.socket | None = None
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take note of the socket, and of the one that TLS makes of it."""
-        if event in {"connection.connect_tcp.complete", "proxy.start_tls.complete", "connection.start_tls.complete"}:
-            self._socket = info["return_value"].get_extra_info("socket")
-
-    def cut(self) -> None:
-        """End all that is under way on it."""
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
-class Place(BaseModel):
+class Place(Value):
     """Where a server is, and how it proves itself; nothing of it is secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     address: str
     """`http[s]://host[:port][/path]`"""
@@ -140,10 +71,12 @@ class Connection:
         Raises `ssl.SSLError` where the PEMs of *place* and *own* can't be used.
         """
         self.address = place.address
+        self._proxy = origin(proxy)
         self._clock = clock
         self._trace = trace
         self._own = own or Own()
-        self._wire = _Wire()
+        # One that is handed in has no socket of ours.
+        self._wire = None if transport else Wire()
         self._extensions = {"sni_hostname": place.tls.server_name} if place.tls.server_name else {}
         self._client = httpx.Client(
             base_url=place.address,
@@ -152,6 +85,8 @@ class Connection:
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
             # .netrc and SSL_CERT_FILE would be a way for an earlier step to steer this one
             trust_env=False,
+            # none is kept, as by Vault's and Nomad's own clients: one that can't be sent back would end every request
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     def send(
@@ -170,38 +105,38 @@ class Connection:
         have seen the request, `Lost` when it may have.
         """
         connect_seconds = min(CONNECT_SECONDS, read_seconds)
-        request = self._client.build_request(
-            method,
-            path,
-            # bytes, since httpx takes a str for ASCII, and a namespace may be more than that
-            headers={
-                name.encode(): str(_reveal(value)).encode()
-                for name, value in {**self._own.headers, **(headers or {})}.items()
-            },
-            params=params,
-            json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
-            timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
-            extensions=dict(self._extensions),
-        )
-        answer = self._once(request, read_seconds)
+        told = {**self._own.headers, **(headers or {})}
+        hide = _Hiding(value for value in (*told.values(), *(body or {}).values()) if isinstance(value, SecretStr))
+        try:
+            request = self._client.build_request(
+                method,
+                path,
+                # bytes, since httpx takes a str for ASCII, and a namespace may be more than that
+                headers={name.encode(): str(_reveal(value)).encode() for name, value in told.items()},
+                params=params,
+                json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
+                timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
+                extensions=dict(self._extensions),
+            )
+        except (httpx.InvalidURL, UnicodeError):
+            # A path may hold a name that a server told; the error is dropped, since what it quotes may be a secret.
+            cause = httpx.UnsupportedProtocol("what is to be asked can't be written as a request")
+            raise NotSent(self.address, str(cause), cause) from None
+        answer = self._once(request, read_seconds, hide)
         for _ in range(_MOST_REDIRECTS):
             if answer.status not in _REDIRECTS:
                 return answer
-            request = self._redirected(request, answer)
-            answer = self._once(request, read_seconds)
+            request = self._redirected(request, answer, hide)
+            answer = self._once(request, read_seconds, hide)
         raise Refusal(self.address, answer, ["redirects in a circle"])
 
     def close(self) -> None:
         """Close the pool."""
         self._client.close()
 
-    def _once(self, request: httpx.Request, read_seconds: float) -> Answer:
+    def _once(self, request: httpx.Request, read_seconds: float, hide: "_Hiding") -> Answer:
         began = self._clock.monotonic()
-        # The read timeout is for each piece, and a server that sends a byte at a time would never meet it.
-        request.extensions["trace"] = self._wire.trace
-        watch = threading.Timer(read_seconds + min(CONNECT_SECONDS, read_seconds), self._wire.cut)
-        watch.daemon = True
-        watch.start()
+        watch = self._wire.watch(request, read_seconds + min(CONNECT_SECONDS, read_seconds)) if self._wire else None
         try:
             response = self._client.send(request, stream=True)
             try:
@@ -216,55 +151,97 @@ class Connection:
                         raise Lost(self.address, f"the answer took longer than {read_seconds:.0f} s")
             finally:
                 response.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            cause = _root_cause(error)
-            self._trace(f"{request.method} {request.url.path}: not sent")
-            raise NotSent(self.address, str(cause) or type(cause).__name__, cause) from None
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
             # InvalidURL: httpx reads a redirect's location even where it isn't to follow it
-            self._trace(f"{request.method} {request.url.path}: no answer")
-            raise Lost(self.address, str(error) or type(error).__name__) from None
+            cause = unread(error)
+            self._trace(hide(f"{request.method} {request.url.path}: {'not sent' if cause else 'no answer'}"))
+            if cause is None:
+                reason = hide(str(error)) or type(error).__name__
+                raise Lost(self.address, reason, proxy=self._proxy, hung_up=hung_up(error)) from None
+            raise NotSent(self.address, hide(str(cause)) or type(cause).__name__, cause, proxy=self._proxy) from None
         finally:
-            watch.cancel()
+            if watch:
+                watch.cancel()
         spent = 1000 * (self._clock.monotonic() - began)
-        self._trace(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms")
-        return Answer(response.status_code, response.headers, bytes(body).decode("utf-8", errors="replace"))
+        self._trace(hide(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms"))
+        if self._proxy and response.status_code == PROXY_LOGIN:
+            # Only a proxy says so (RFC 9110, 15.5.8).
+            refusal = ProxyRefusal(f"{response.status_code} {response.reason_phrase}")
+            raise NotSent(self.address, str(refusal), refusal, proxy=self._proxy)
+        text = bytes(body).decode("utf-8", errors="replace")
+        # What is granted is read as it is; what is refused is shown.
+        told = text if response.is_success else hide(text)
+        return Answer(response.status_code, response.headers, told, self._proxy)
 
-    def _redirected(self, request: httpx.Request, answer: Answer) -> httpx.Request:
+    def _redirected(self, request: httpx.Request, answer: Answer, hide: "_Hiding") -> httpx.Request:
         """Follow to the same origin with the same request; refuse everything else, the request carries secrets."""
         target = request.url.join(answer.headers.get("location", ""))
         here, there = urlsplit(str(request.url)), urlsplit(str(target))
         if answer.status not in _SAME_REQUEST_AGAIN or (here.scheme, here.netloc) != (there.scheme, there.netloc):
-            raise Refusal(self.address, answer, [f"redirects to {there.scheme}://{there.netloc}{there.path}"])
+            raise Refusal(self.address, answer, [hide(f"redirects to {there.scheme}://{there.netloc}{there.path}")])
         return httpx.Request(
             request.method, target, headers=request.headers, content=request.content, extensions=request.extensions
         )
 
 
 def origin(address: str) -> str:
-    """Return `scheme://host[:port]` of *address*, in lower case: what names a server in an id token's audience."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    """Return `scheme://host[:port]` of *address*, in lower case: what names a server in an id token's audience.
+
+    A user and a password are left out; empty is empty, and what is no address is not told: it may hold a password.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "that can't be read"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower() if address else ""
 
 
-def _transport(place: Place, own: Own, proxy: str) -> httpx.HTTPTransport:
+class _Hiding:
+    """Hides the secrets of a request in what is said of it: a server, or a proxy, may say again what it was told."""
+
+    def __init__(self, secrets: Iterable[SecretStr]) -> None:
+        words = {word for secret in secrets for word in secret.get_secret_value().split()}
+        plain = {word for word in words if len(word) >= _SHORTEST_SECRET}
+        # in JSON, in a URL, and the longest first: one may begin another
+        spelt = {form for word in plain for form in (word, json.dumps(word)[1:-1], quote(word), quote(word, safe=""))}
+        self._spelt = sorted(spelt, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for word in self._spelt:
+            text = text.replace(word, "***")
+        return text
+
+
+class _NoWay(httpx.BaseTransport):
+    """A way through a proxy that this program can't speak to."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.UnsupportedProtocol(self._reason, request=request)
+
+
+def _transport(place: Place, own: Own, proxy: str) -> httpx.BaseTransport:
+    if proxy and not _is_address(proxy):
+        return _NoWay("the proxy's address can't be read")
+    if proxy and urlsplit(proxy).scheme not in _PROXY_KINDS:
+        return _NoWay(f"no proxy of the kind `{urlsplit(proxy).scheme}` is spoken to")
     # http:// has no use for a context, which takes time to make, and a redirect can't leave it.
     secure = httpx.URL(place.address).scheme == "https"
     return httpx.HTTPTransport(verify=context(place.tls, own.key) if secure else False, proxy=proxy or None)
 
 
+def _is_address(text: str) -> bool:
+    """Tell whether httpx, and the socket below it, can make anything of *text*: nobody has checked a proxy's."""
+    with suppress(ValueError, httpx.InvalidURL):
+        # The socket has the name written so, which raises for one that no host can have.
+        return bool(httpx.URL(text).raw_host.decode().encode("idna")) and urlsplit(text).port != 0
+    return False
+
+
 def _reveal(value: object) -> Any:  # noqa: ANN401 - a header's or a JSON body's value
     return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Return the socket's or TLS's error below httpx's and httpcore's, which only repeat its text."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (ssl.SSLError, socket.gaierror, ConnectionError, TimeoutError)):
-            return cause
-        error, cause = cause, cause.__cause__ or cause.__context__
-    return error
 
 
 class Connections:

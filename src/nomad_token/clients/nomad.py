@@ -1,51 +1,44 @@
 """Nomad's ACL API, as far as it is used (api-contract 2)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
-from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
-from nomad_token.clients.plausible import UUID, like
+from nomad_token.clients.failures import Answer, Lost, Refusal
+from nomad_token.clients.http import READ_SECONDS, Connection, Place
+from nomad_token.clients.plausible import UUID, GoTime, like
+from nomad_token.said import FromNomad
+from nomad_token.value import Value
 
-_NO_SUCH_TOKEN: Final = ("ACL token not found", "ACL token expired", "Permission denied")
-_RPC_HOP: Final = "rpc error: "
-# Go writes nanoseconds, `datetime` reads microseconds.
-_BEYOND_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+_A_PAGE: Final = 500
+_MOST_PAGES: Final = 2000
+_NO_SUCH_TOKEN: Final = (FromNomad.UNKNOWN_TOKEN, FromNomad.EXPIRED_TOKEN, FromNomad.DENIED)
+# One word: it is printed, and handed to the next steps, as it is.
+_TYPE: Final = r"^[a-z]{1,32}$"
 
 
-def _go_time(value: object) -> object:
-    return _BEYOND_MICROSECONDS.sub(r"\1", value) if isinstance(value, str) else value
-
-
-class Self(BaseModel):
+class TokenSelf(Value):
     """What Nomad says of the token that asks (api-contract 2.2); its secret is not read."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
     accessor_id: str = Field(alias="AccessorID")
-    type: str = Field(alias="Type")
+    type: str = Field(alias="Type", pattern=_TYPE)
     policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    expiration_time: Annotated[AwareDatetime | None, BeforeValidator(_go_time)] = Field(
-        default=None, alias="ExpirationTime"
-    )
+    is_global: bool = Field(default=False, alias="Global")
+    expiration_time: GoTime | None = Field(default=None, alias="ExpirationTime")
 
 
-class Minted(BaseModel):
+class Minted(Value):
     """A token as Nomad makes it (api-contract 2.2)."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     accessor_id: str = Field(alias="AccessorID", pattern=UUID)
     secret_id: Annotated[SecretStr, like(UUID)] = Field(alias="SecretID")
-    type: str = Field(alias="Type")
+    type: str = Field(alias="Type", pattern=_TYPE)
     policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    expiration_time: Annotated[AwareDatetime | None, BeforeValidator(_go_time)] = Field(
-        default=None, alias="ExpirationTime"
-    )
+    expiration_time: GoTime | None = Field(default=None, alias="ExpirationTime")
 
 
 class Standing(Enum):
@@ -75,12 +68,25 @@ class Nomad:
         """The agent's address, as it was given."""
         return self._place.address
 
+    @property
+    def region(self) -> str:
+        """The region that is asked for; empty where it is the agent's own."""
+        return self._place.region
+
+    def of_own_region(self) -> "Nomad":
+        """Return the same agent, asked for its own region."""
+        return Nomad(self._connection, self._place.model_copy(update={"region": ""}))
+
+    def leader(self, *, read_seconds: float) -> Answer:
+        """`GET /v1/status/leader`, which takes no token: the answer as it is. Raises `NotSent`, `Lost`."""
+        return self._send("GET", "/v1/status/leader", None, read_seconds=read_seconds)
+
     def policies(self, secret: SecretStr, *, read_seconds: float) -> list[str]:
         """`GET /v1/acl/policies`: those of the token that there are. Raises `Refusal`, `NotSent`, `Lost`."""
         answer = self._send("GET", "/v1/acl/policies", secret, read_seconds=read_seconds)
         listed = answer.json()
         if answer.status != 200 or not isinstance(listed, list):
-            raise Refusal(self.address, answer, [_said(answer)])
+            raise Refusal(self.address, answer, [said(answer)])
         return [str(policy.get("Name")) for policy in listed if isinstance(policy, dict)]
 
     def log_in(self, auth_method: str, id_token: SecretStr) -> Minted:
@@ -94,25 +100,43 @@ class Nomad:
     def delete(self, manager: SecretStr, accessor_id: str, *, read_seconds: float) -> None:
         """`DELETE /v1/acl/token/<accessor>`; one that is gone is no failure. Raises `Refusal`, `NotSent`, `Lost`."""
         answer = self._send("DELETE", f"/v1/acl/token/{accessor_id}", manager, read_seconds=read_seconds)
-        if answer.status != 200 and "Cannot delete nonexistent tokens" not in answer.text:
-            raise Refusal(self.address, answer, [_said(answer)])
+        if answer.status == 200 and answer.text.strip() not in {"", "null"}:
+            raise Lost(self.address, "the answer to a delete is not Nomad's, which has nothing to tell")
+        if answer.status != 200 and FromNomad.ALREADY_GONE not in answer.text:
+            raise Refusal(self.address, answer, [said(answer)])
+
+    def tokens(self, manager: SecretStr, *, read_seconds: float, a_page: int = _A_PAGE) -> Iterator[dict[str, Any]]:
+        """`GET /v1/acl/tokens`, page by page: what it lists, without secrets. Raises `Refusal`, `NotSent`, `Lost`.
+
+        A Nomad that knows no pages answers with all of them (api-contract 2.1).
+        """
+        following = ""
+        for _ in range(_MOST_PAGES):
+            params = {"per_page": str(a_page)} | ({"next_token": following} if following else {})
+            answer = self._send("GET", "/v1/acl/tokens", manager, params=params, read_seconds=read_seconds)
+            if answer.status != 200:
+                raise Refusal(self.address, answer, [said(answer)])
+            stubs = answer.json()
+            if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
+                raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
+            yield from stubs
+            following = answer.headers.get("X-Nomad-NextToken", "")
+            if not following:
+                return
+        raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")
 
     def named(self, manager: SecretStr, name: str, *, read_seconds: float) -> list[str]:
         """Return the accessors of the tokens that have exactly that *name*. Raises `Refusal`, `NotSent`, `Lost`."""
-        answer = self._send("GET", "/v1/acl/tokens", manager, read_seconds=read_seconds)
-        if answer.status != 200:
-            raise Refusal(self.address, answer, [_said(answer)])
-        stubs = answer.json()
-        if not isinstance(stubs, list):
-            raise Lost(self.address, "the answer to acl/tokens is not a list")
-        mine = [stub for stub in stubs if isinstance(stub, dict) and stub.get("Name") == name]
+        mine = [stub for stub in self.tokens(manager, read_seconds=read_seconds) if stub.get("Name") == name]
         return [str(stub["AccessorID"]) for stub in mine if re.fullmatch(UUID, str(stub.get("AccessorID", "")))]
 
     def _made(self, path: str, body: Mapping[str, object], manager: SecretStr | None = None) -> Minted:
         answer = self._send("POST", path, manager, body=body, read_seconds=READ_SECONDS)
         if answer.status != 200:
-            raise Refusal(self.address, answer, [_said(answer)])
-        raw = answer.json()
+            raise Refusal(self.address, answer, [said(answer)])
+        return self._minted(answer.json(), path)
+
+    def _minted(self, raw: object, path: str) -> Minted:
         try:
             return Minted.model_validate(_without_nulls(raw))
         except ValidationError:
@@ -125,30 +149,35 @@ class Nomad:
         secret: SecretStr | None,
         *,
         body: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
         read_seconds: float,
     ) -> Answer:
-        return self._connection.send(
+        told = {**(params or {}), **({"region": self._place.region} if self._place.region else {})}
+        answer = self._connection.send(
             method,
             path,
             headers={} if secret is None else {"X-Nomad-Token": secret},
-            params={"region": self._place.region} if self._place.region else None,
+            params=told or None,
             body=body,
             read_seconds=read_seconds,
         )
+        if 200 < answer.status < 300:
+            raise Lost(self.address, f"HTTP {answer.status} is no answer of Nomad's")
+        return answer
 
-    def token_self(self, secret: SecretStr, *, read_seconds: float) -> Self:
+    def token_self(self, secret: SecretStr, *, read_seconds: float) -> TokenSelf:
         """`GET /v1/acl/token/self`; raises `Refusal`, `NotSent`, `Lost`. A success proves little: see `standing`."""
         answer = self._send("GET", "/v1/acl/token/self", secret, read_seconds=read_seconds)
         if answer.status != 200:
-            raise Refusal(self.address, answer, [_said(answer)])
+            raise Refusal(self.address, answer, [said(answer)])
         try:
-            return Self.model_validate(_without_nulls(answer.json()))
+            return TokenSelf.model_validate(_without_nulls(answer.json()))
         except ValidationError:
             raise Lost(self.address, "the answer to token/self is not a token") from None
 
     def standing(
         self, secret: SecretStr, accessor_id: str, *, now: datetime, read_seconds: float
-    ) -> tuple[Standing, Self | None]:
+    ) -> tuple[Standing, TokenSelf | None]:
         """Ask Nomad of the token with *accessor_id*, the same for every version (api-contract 2.5).
 
         A 200 is not enough: newer versions answer it to a token that they don't know when ACLs are off, and older ones
@@ -157,13 +186,13 @@ class Nomad:
         try:
             token = self.token_self(secret, read_seconds=read_seconds)
         except Refusal as refusal:
-            if "ACL support disabled" in refusal.said:
+            if FromNomad.NO_ACLS in refusal.said:
                 return Standing.NO_ACLS, None
             # Nomad's own words, since a proxy's 403 or another server's 404 says nothing of the token.
             if any(refusal.said.endswith(text) for text in _NO_SUCH_TOKEN):
                 return Standing.REFUSED, None
             raise
-        if token.accessor_id == "acls-disabled":
+        if token.accessor_id == FromNomad.ACLS_DISABLED:
             return Standing.NO_ACLS, None
         over = token.expiration_time is not None and token.expiration_time <= now.astimezone(UTC)
         if token.accessor_id != accessor_id or over:
@@ -176,8 +205,9 @@ def _without_nulls(body: object) -> object:
     return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
 
 
-def _said(answer: Answer) -> str:
+def said(answer: Answer) -> str:
+    """Return the text of a refusal, without the servers that it came by."""
     text = answer.text.strip()
-    while text.startswith(_RPC_HOP):
-        text = text[len(_RPC_HOP) :]
+    while text.startswith(FromNomad.ONE_HOP):
+        text = text.removeprefix(FromNomad.ONE_HOP)
     return text

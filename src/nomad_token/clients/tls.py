@@ -3,19 +3,34 @@
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import ConfigDict, SecretStr
+
+from nomad_token.value import Value
 
 # The system's certificates as a folder, looked up by their hashes: one big file would be parsed whole (0.05 s).
 _SYSTEM_FOLDER: Final = Path("/etc/ssl/certs")
+# Where distributions keep them in one file (Go's crypto/x509, root_linux.go). An OpenSSL knows the place of its own
+# distribution: the self-contained executable brings one of Debian's to others.
+_SYSTEM_FILES: Final = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+    Path("/etc/ssl/ca-bundle.pem"),
+    Path("/etc/ssl/cert.pem"),
+)
+
+_PIPES: Final = Path("/dev/fd")
 
 
-class Tls(BaseModel):
+class Tls(Value):
     """The settings of one server. Nothing of it is secret: the post-step gets it from the saved state."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     ca: str = ""
     """PEM of the authorities that are trusted instead of the system's."""
@@ -43,18 +58,53 @@ def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
         made.load_verify_locations(capath=_SYSTEM_FOLDER)
     else:
         made.load_default_certs()
+        if file := next((file for file in _SYSTEM_FILES if file.is_file()), None):
+            made.load_verify_locations(cafile=file)
     if tls.certificate and key is not None:
         _load_own(made, tls.certificate, key)
     return made
 
 
 def _load_own(made: ssl.SSLContext, certificate: str, key: SecretStr) -> None:
-    """Load our own certificate; OpenSSL takes the key from a file alone, which is gone when this returns."""
+    """Load our own certificate: OpenSSL takes paths alone."""
+    with _path_of(certificate) as certificate_path, _path_of(key.get_secret_value()) as key_path:
+        try:
+            # A key with a pass phrase would be asked for on the terminal; there is nobody to answer.
+            made.load_cert_chain(certificate_path, key_path, password="")
+        except ssl.SSLError:
+            raise
+        except OSError:  # what OpenSSL tried with the pipe, which Python takes for the reason
+            raise ssl.SSLError("the certificate and its key can't be read, or are no pair") from None
+
+
+@contextmanager
+def _path_of(text: str) -> Iterator[str]:
+    """Make a path that *text* can be read from once: that of a pipe, so that a key reaches no disk, and needs no room.
+
+    Raises `ValueError` for what no pipe holds.
+    """
+    if not _PIPES.is_dir():  # pragma: no cover - Windows, or a root without its /proc
+        with _file_of(text) as name:
+            yield name
+        return
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        data = f"{text}\n".encode()
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            if pipe.write(data) != len(data):
+                raise ValueError("too long")
+        yield str(_PIPES / str(reading))
+    finally:
+        os.close(reading)
+
+
+@contextmanager
+def _file_of(text: str) -> Iterator[str]:  # pragma: no cover - see above
     descriptor, name = tempfile.mkstemp(prefix="nomad-token-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{certificate}\n{key.get_secret_value()}\n")
-        # A key with a pass phrase would be asked for on the terminal; there is nobody to answer.
-        made.load_cert_chain(name, password="")
+            file.write(f"{text}\n")
+        yield name
     finally:
         Path(name).unlink()

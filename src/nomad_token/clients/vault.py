@@ -4,33 +4,35 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
-from nomad_token.clients.http import READ_SECONDS, Answer, Connection, Lost, Place, Refusal
+from nomad_token.clients.failures import Answer, Lost, Refusal
+from nomad_token.clients.http import READ_SECONDS, Connection, Place
 from nomad_token.clients.plausible import UUID, like
+from nomad_token.said import FromVault
+from nomad_token.value import Value
 
 # Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
 CREDS_SECONDS: Final = 95.0
+
+SECOND_FACTOR: Final = "the login asks for a second factor (mfa_requirement)"
+"""What such a login is refused with here: Vault's own answer to it is a success without a token."""
 
 _OPAQUE: Final = r"^[\w.=-]{8,4096}$"
 _LONGEST: Final = 4096
 _LONGEST_LIFE: Final = 100 * 366 * 86400
 """Seconds; beyond it a time of day can't be told."""
-_NOMAD_REFUSED: Final = re.compile(r"Unexpected response code: (\d{3}) \((.*?)\)?\s*$", re.DOTALL)
+_NOMAD_REFUSED: Final = re.compile(rf"{FromVault.NOMAD_ANSWERED}(\d{{3}}) \((.*?)\)?\s*$", re.DOTALL)
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+_Model = TypeVar("_Model", bound=Value)
 
 
-_Model = TypeVar("_Model", bound=_Read)
-
-
-class Login(_Read):
+class Login(Value):
     """The `auth` object of a login (api-contract 3.2)."""
 
     client_token: Annotated[SecretStr, like(_OPAQUE)]
-    accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
+    accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$", max_length=512)
     lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
     """Seconds of life; 0 is for ever."""
     token_type: str = "service"  # noqa: S105 - a kind of token
@@ -38,17 +40,17 @@ class Login(_Read):
     """0 is without limit."""
 
 
-class TokenSelf(_Read):
+class TokenSelf(Value):
     """What `auth/token/lookup-self` says of a token (api-contract 3.2)."""
 
     ttl: int = Field(default=0, ge=0, le=_LONGEST_LIFE)
     """Seconds of life that are left; 0 is for ever."""
     num_uses: int = 0
-    """The uses that are left; 0 is without limit."""
+    """The uses that are left; 0 is without limit, and -1 where the look-up was the last."""
     display_name: str = Field(default="", max_length=512)
 
 
-class Creds(_Read):
+class Creds(Value):
     """What `<mount>/creds/<role>` returns (api-contract 1.5)."""
 
     lease_id: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=512)
@@ -59,11 +61,27 @@ class Creds(_Read):
     secret_id: Annotated[SecretStr, like(UUID)]
 
 
+class Granted(Value):
+    """What a renewal granted (api-contract 1.6 and 3.2)."""
+
+    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
+    """Seconds from now."""
+
+
 class VaultPlace(Place):
     """Where a Vault is, and which namespaces hold the engine and the login."""
 
     namespace: str = ""
     auth_namespace: str = ""
+
+    @property
+    def below(self) -> str:
+        """Where the engine's namespace is, as a policy of the login's writes it: `app/`; nothing where they are one.
+
+        A lease below does not end with the login: OpenBao 2.7.2 keeps it, whether the login is revoked or expires.
+        """
+        engine, login = (_namespace(name) for name in (self.namespace, self.auth_namespace))
+        return engine.removeprefix(login) if engine != login else ""
 
 
 class Vault:
@@ -79,12 +97,26 @@ class Vault:
         """The server's address, as it was given."""
         return self._place.address
 
+    def health(self, *, read_seconds: float) -> Answer:
+        """`GET sys/health`, which takes no token: the answer as it is (api-contract 3.1). Raises `NotSent`, `Lost`.
+
+        It is asked in no namespace, where OpenBao has none; a standby is as good as another.
+        """
+        standbys = {"standbyok": "true", "perfstandbyok": "true"}
+        return self._connection.send(
+            "GET",
+            "/v1/sys/health",
+            headers={"X-Vault-Request": "true"},
+            params=standbys,
+            read_seconds=read_seconds,
+        )
+
     def log_in(self, path: str, body: Mapping[str, object]) -> Login:
         """`POST auth/<path>`; raises `Refusal`, also where a second factor is asked for, `NotSent`, `Lost`."""
         answer = self._call("POST", path, namespace=self._place.auth_namespace, body=body)
         auth = _object(answer.json(), "auth")
         if auth.get("mfa_requirement") and not auth.get("client_token"):
-            raise Refusal(self.address, answer, ["the login asks for a second factor (mfa_requirement)"])
+            raise Refusal(self.address, answer, [SECOND_FACTOR])
         return self._read(Login, auth)
 
     def look_up(self, token: SecretStr) -> TokenSelf | None:
@@ -132,6 +164,24 @@ class Vault:
             read_seconds=read_seconds,
         )
 
+    def renew_self(self, token: SecretStr, *, read_seconds: float) -> int:
+        """`POST auth/token/renew-self`; returns the whole seconds of life from now (api-contract 3.2)."""
+        answer = self._call(
+            "POST",
+            "auth/token/renew-self",
+            token=token,
+            namespace=self._place.auth_namespace,
+            body={},
+            read_seconds=read_seconds,
+        )
+        return self._read(Granted, _object(answer.json(), "auth")).lease_duration
+
+    def renew_lease(self, token: SecretStr, lease_id: str, *, read_seconds: float) -> int:
+        """`POST sys/leases/renew`, by the engine's ttl; returns the seconds of life from now (api-contract 1.6)."""
+        body = {"lease_id": lease_id}
+        answer = self._call("POST", "sys/leases/renew", token=token, body=body, read_seconds=read_seconds)
+        return self._read(Granted, _object(answer.json())).lease_duration
+
     def _call(
         self,
         method: str,
@@ -165,17 +215,23 @@ class Vault:
             raise Lost(self.address, f"the answer has no plausible {amiss}") from None
 
 
+def _namespace(name: str) -> str:
+    """Write a namespace as Vault does: with a slash at its end, the root's as nothing."""
+    return "" if name.strip("/") in {"", "root"} else f"{name.strip('/')}/"
+
+
 def policy_denies(refusal: Refusal) -> bool:
     """Tell a policy's 403 from that of a token which is gone (api-contract 3.1).
 
     A policy's says `1 error occurred:`; a dead token's is `permission denied` alone, or with `invalid token`.
     """
-    return refusal.status == 403 and "invalid token" not in refusal.said and "error occurred" in refusal.said
+    said = refusal.said
+    return refusal.status == 403 and FromVault.UNKNOWN_TOKEN not in said and FromVault.BY_POLICY in said
 
 
 def token_is_gone(refusal: Refusal) -> bool:
     """Tell whether Vault itself says that it does not know the token; a proxy's 403 says nothing of the kind."""
-    own = refusal.status == 403 and refusal.in_form and "permission denied" in refusal.said
+    own = refusal.status == 403 and refusal.in_form and FromVault.DENIED in refusal.said
     return own and not policy_denies(refusal)
 
 

@@ -78,5 +78,6 @@ class Issuer(Protocol):
     # the user's own credential that an undo needs, by its input's name; it is never saved
     def lent(self) -> tuple[str, SecretStr | None]: ...  # noqa: D102
 
-    # be granted a token; raises Error, or Unclear where one may have been made that nobody holds
-    def issue(self, env_name: str, means: Means) -> Credential: ...  # noqa: D102
+    # be granted a token for a variable, or several, all or none: what was made before a failure is in custody;
+    # raises Error, or Unclear where one may have been made that nobody holds
+    def issue(self, env_name: str, means: Means) -> tuple[Credential, ...]: ...  # noqa: D102

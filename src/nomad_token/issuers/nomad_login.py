@@ -1,14 +1,14 @@
 """`nomad-login`: Nomad itself, with the job's id token and an auth method of type JWT."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Failure, origin
-from nomad_token.clients.nomad import Minted, Nomad
+from nomad_token.clients.failures import Failure
+from nomad_token.clients.http import origin
+from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
-from nomad_token.errors import InputError
 from nomad_token.inputs import Line, declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means
@@ -23,9 +23,15 @@ class NomadLogin(IdToken):
 
     told_by: ClassVar[tuple[str, ...]] = ("nomad-auth-method",)
 
+    id_token: SecretStr | None = declare(
+        None,
+        environment=["NOMAD_ID_TOKEN"],
+        about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",
+    )
     nomad_auth_method: Line = declare(about="The name of Nomad's JWT auth method, for a token from Nomad itself.")
     nomad_management_token: SecretStr | None = declare(
         None,
+        environment=["NOMAD_MANAGEMENT_TOKEN"],
         about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
         "login at the end. It is lent, and never saved.",
     )
@@ -39,11 +45,9 @@ class NomadLogin(IdToken):
         token = self.nomad_management_token
         return ("nomad-management-token" if token else "", token)
 
-    def issue(self, env_name: str, means: Means) -> Credential:
+    def issue(self, env_name: str, means: Means) -> tuple[Credential, ...]:
         """Log in. Raises `Error`; a lost answer can't be undone, so it is asked for once."""
-        if means.nomad is None:
-            raise InputError("`nomad-auth-method` needs `nomad-addr`: Nomad grants the token there.")
-        place = means.nomad
+        place = cast("NomadPlace", means.nomad)  # inputs that name none are refused (`conflicts`)
         nomad = Nomad(means.connect(place), place)
         id_token = self.id_token or means.id_token(self.audience or origin(place.address))
 
@@ -66,7 +70,7 @@ class NomadLogin(IdToken):
             if of_making(failure) is not Verdict.UNCLEAR:
                 means.custody.nothing_made()
             raise explain_login(failure, self.nomad_auth_method, id_token, means.advice(failure.address)) from None
-        return Credential(
+        credential = Credential(
             secret=held.secret,
             accessor_id=held.accessor_id,
             issuer="nomad-login",
@@ -78,3 +82,4 @@ class NomadLogin(IdToken):
             type=minted.type,
             policies=minted.policies,
         )
+        return (credential,)

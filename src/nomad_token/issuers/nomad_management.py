@@ -1,19 +1,20 @@
 """`nomad-management`: Nomad itself, with a management token that is lent, for a client token that ends soon."""
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, SecretStr
 
-from nomad_token.clients.http import Failure
-from nomad_token.clients.nomad import Minted, Nomad
+from nomad_token.clients.failures import Failure
+from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
-from nomad_token.errors import InputError, Refused
+from nomad_token.errors import Refused
 from nomad_token.inputs import Duration, InputGroup, declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.nomad_refusals import explain_token
+from nomad_token.names import own_name
 from nomad_token.retry import Verdict, of_making
 from nomad_token.state import Asked, HeldToken
 
@@ -23,13 +24,14 @@ _NAME = re.compile(r"[a-zA-Z0-9-]{1,128}")
 
 def _names(value: str) -> str:
     """Check a list of policies or roles, by comma or by line."""
-    for name in _split(value):
+    for name in names_of(value):
         if not _NAME.fullmatch(name):
             raise ValueError(f"holds `{name[:40]}`, which is not a name: letters, digits and -")
     return value
 
 
-def _split(value: str) -> list[str]:
+def names_of(value: str) -> list[str]:
+    """Return the names of a list, by comma or by line."""
     return [name for name in (each.strip() for each in re.split(r"[,\n]", value)) if name]
 
 
@@ -39,8 +41,9 @@ class NomadManagement(InputGroup):
     told_by: ClassVar[tuple[str, ...]] = ("policies", "nomad-roles", "type")
 
     nomad_management_token: SecretStr = declare(
+        environment=["NOMAD_MANAGEMENT_TOKEN"],
         about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
-        "login at the end. It is lent, and never saved."
+        "login at the end. It is lent, and never saved.",
     )
     policies: Annotated[str, AfterValidator(_names)] = declare(
         "", about="The Nomad policies of the token, by comma or by line; Nomad itself makes it then."
@@ -62,18 +65,16 @@ class NomadManagement(InputGroup):
         """Return the management token: the undo needs it again."""
         return "nomad-management-token", self.nomad_management_token
 
-    def issue(self, env_name: str, means: Means) -> Credential:
+    def issue(self, env_name: str, means: Means) -> tuple[Credential, ...]:
         """Have Nomad make a token. Raises `Error`, `Unclear`."""
-        if means.nomad is None:
-            raise InputError("`policies` and `nomad-roles` need `nomad-addr`: Nomad makes the token there.")
-        place = means.nomad
+        place = cast("NomadPlace", means.nomad)  # inputs that name none are refused (`conflicts`)
         nomad = Nomad(means.connect(place), place)
-        name = f"nomad-token-{means.mint}-{means.clock.now():%Y%m%dT%H%M%S%f}"
+        name = own_name(means.mint, means.clock.now())
         wanted = {
             "Name": name,
             "Type": self.type,
-            "Policies": _split(self.policies),
-            "Roles": [{"Name": role} for role in _split(self.nomad_roles)],
+            "Policies": names_of(self.policies),
+            "Roles": [{"Name": role} for role in names_of(self.nomad_roles)],
             "Global": self.is_global,
             # a number, since 1.4.0 to 1.4.4 read nothing else (api-contract 2.2)
             "ExpirationTTL": round(self.ttl * _NANOSECONDS),
@@ -103,7 +104,7 @@ class NomadManagement(InputGroup):
                 why="Servers before 1.4 do not know ExpirationTTL, and leave it out without a word.",
                 fix="Have Vault mint instead (`role`), whose lease ends it, or update Nomad.",
             )
-        return Credential(
+        credential = Credential(
             secret=held.secret,
             accessor_id=held.accessor_id,
             issuer="nomad-management",
@@ -115,3 +116,4 @@ class NomadManagement(InputGroup):
             type=minted.type,
             policies=minted.policies,
         )
+        return (credential,)

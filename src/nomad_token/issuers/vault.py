@@ -1,26 +1,56 @@
 """`vault`: Vault's or OpenBao's Nomad secrets engine, after a login of our own."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, PrivateAttr, SecretStr
 
-from nomad_token.clients.http import Failure, Refusal
-from nomad_token.clients.vault import Creds, Login, Vault, VaultPlace
-from nomad_token.credential import Credential
-from nomad_token.declared import Lookup
+from nomad_token.clients.failures import Failure, Refusal
+from nomad_token.clients.vault import Creds, Login, Vault
+from nomad_token.credential import Credential, output_name
+from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error, Refused
-from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
+from nomad_token.inputs import Mount, check_env_name, declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.vault_refusals import EngineRole, explain_borrowed, explain_creds, explain_login
+from nomad_token.places import VaultInputs
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
 from nomad_token.state import Asked, HeldLease, HeldLogin
+from nomad_token.text import shown
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest, VaultAuth
 from nomad_token.vault_auth.token import Token
+
+MOST_ROLES: Final = 32
+"""How many tokens one step may mint: what the post-step must know of each has to fit into the saved state."""
+
+_OTHER_METHODS: Final = ", ".join(f"`{name}`" for name in METHODS if name not in {"jwt", "token"})
+
+
+class Wanted(NamedTuple):
+    """One token to mint: a line of `role`."""
+
+    role: str
+    env_name: str
+    """Empty where the line names none: `env-name` does then."""
+
+
+def _wanted(value: object) -> object:
+    """Read `ROLE` or `ROLE | ENV_NAME`, by line or by comma."""
+    if not isinstance(value, str):
+        return value
+    parts = [line.partition("|") for line in re.split(r"[,\n]", value) if line.strip()]
+    wanted = tuple(Wanted(_role(role), _env_name(name.strip()) if bar else "") for role, bar, name in parts)
+    if len(wanted) > MOST_ROLES:
+        raise ValueError(f"has {len(wanted)} lines, and one step mints {MOST_ROLES} tokens at most")
+    outputs = [output_name(each.env_name) for each in wanted]
+    if len(set(outputs)) < len(outputs):
+        raise ValueError("names a variable twice, or two that would have the same output: each line needs its own")
+    return wanted
 
 
 def _role(value: str) -> str:
@@ -33,6 +63,14 @@ def _role(value: str) -> str:
     if not re.fullmatch(r"\w([\w.-]*\w)?", name, re.ASCII):
         raise ValueError("is not a role's name: letters, digits, _, - and ., with no - or . at the ends")
     return name
+
+
+def _env_name(name: str) -> str:
+    """Check the variable that a line names, and quote it: the value has other lines."""
+    try:
+        return check_env_name(name)
+    except ValueError as error:
+        raise ValueError(f"holds `{shown(name)}`, which {error}") from None
 
 
 def _method(value: str) -> str:
@@ -48,43 +86,37 @@ def _below_auth(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Access:
+class Access:
     """A Vault token to read with."""
 
-    token: SecretStr
+    token: SecretStr = field(repr=False)
     ends: datetime | None
     named: str
     """Its display name as it begins, which Nomad's tokens are named for; empty where it is not known."""
+    uses: int = 0
+    """How often it may be used; 0 is without limit."""
 
 
-class VaultIssuer(InputGroup):
+class VaultIssuer(VaultInputs):
     """The inputs of the issuer, and its two requests (api-contract 1.5 and 3)."""
 
     told_by: ClassVar[tuple[str, ...]] = ("role",)
 
-    role: Annotated[str, AfterValidator(_role)] = declare(
-        about="The role of Vault's Nomad secrets engine: the ROLE of `nomad/creds/ROLE`. (The role of the login is "
+    role: Annotated[tuple[Wanted, ...], BeforeValidator(_wanted)] = declare(
+        about="The role of Vault's Nomad secrets engine: the ROLE of `nomad/creds/ROLE`. Several, "
+        "by line or by comma as `ROLE | ENV_NAME`, make several tokens, all or none. (The role of the login is "
         "`vault-auth-role`.)"
     )
-    vault_addr: Address = declare(
-        environment=["VAULT_ADDR", "VAULT_SERVER_URL"],
-        about="Vault's or OpenBao's address, such as https://vault.example.com:8200.",
-    )
-    vault_namespace: Line = declare(
-        "", environment=["VAULT_NAMESPACE"], about="The Vault namespace of the Nomad secrets engine."
-    )
-    vault_auth_namespace: Line = declare(
-        "", about="The Vault namespace of the login, where it differs from `vault-namespace`."
-    )
-    vault_mount: Mount = declare("nomad", about="Where the Nomad secrets engine is mounted.")
     vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
         "jwt",
         about="How the job logs in to Vault. `jwt`: with its id token, so that no secret is stored anywhere. "
-        "`approle`, `kubernetes`, `userpass`, `ldap`, `github`, `cert`, `custom`: with what their inputs give. "
+        f"{_OTHER_METHODS}: with what their inputs give. "
         "`token`: not at all, it is there already.",
     )
     vault_auth_path: Annotated[Mount, AfterValidator(_below_auth)] | None = declare(
-        None, about="Where the auth method is mounted, below `auth/`. Without it: the method's name."
+        None,
+        environment=["VAULT_AUTH_PATH"],
+        about="Where the auth method is mounted, below `auth/`. Without it: the method's name.",
     )
     _auth: VaultAuth = PrivateAttr()
 
@@ -95,45 +127,65 @@ class VaultIssuer(InputGroup):
         issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
         return issuer
 
-    def vault(self) -> VaultPlace:
-        """Name the server and the namespaces."""
-        return VaultPlace(
-            address=self.vault_addr,
-            namespace=self.vault_namespace,
-            auth_namespace=self.vault_auth_namespace or self.vault_namespace,
-        )
+    @classmethod
+    def declared(cls) -> list[Declared]:
+        """List its own inputs, beginning with the one that chooses it."""
+        return sorted(super().declared(), key=lambda one: one.name != "role")
 
     def lent(self) -> tuple[str, SecretStr | None]:
         """Return the token that the user lends, where that is the method."""
         return ("vault-token", self._auth.vault_token) if isinstance(self._auth, Token) else ("", None)
 
-    def issue(self, env_name: str, means: Means) -> Credential:
-        """Log in, and read the role's credential. Raises `Error`, `Unclear`."""
-        place = means.vault or self.vault()
-        vault = Vault(means.connect(place), place)
+    def issue(self, env_name: str, means: Means) -> tuple[Credential, ...]:
+        """Log in, and read the credential of each role. Raises `Error`, `Unclear`."""
+        return self.read_with(self.enter(means), env_name, means)
+
+    def enter(self, means: Means) -> Access:
+        """Log in, or look at the token that is lent. Raises `Error`, `Unclear`."""
+        vault = self._server(means)
         request = self._auth.login_request(
-            Circumstances(self.vault_addr, self._auth_path, means.id_token, lambda path: path.read_text("utf-8"))
+            Circumstances(self.vault_addr, self.auth_path, means.id_token, lambda path: _read_secret(path, means))
         )
         if isinstance(request, Borrowed):
-            login = self._borrow(vault, request.token, means)
-        else:
-            login = self._log_in(vault, request, means)
-        creds, lease = self._read_creds(vault, login, means)
+            return self._borrow(vault, request.token, means)
+        return self._log_in(vault, request, means)
+
+    def read_with(self, login: Access, env_name: str, means: Means) -> tuple[Credential, ...]:
+        """Read the credential of each role with *login*. Raises `Error`, `Unclear`."""
+        vault = self._server(means)
+        return tuple(
+            self._read(vault, login, Wanted(role, own_name or env_name), means) for role, own_name in self.role
+        )
+
+    def _server(self, means: Means) -> Vault:
+        place = means.vault or self.vault()
+        return Vault(means.connect(place), place)
+
+    @property
+    def auth(self) -> VaultAuth:
+        """The method, with its own inputs."""
+        return self._auth
+
+    def _read(self, vault: Vault, login: Access, wanted: Wanted, means: Means) -> Credential:
+        creds, lease = self._read_creds(vault, login, wanted.role, means)
         return Credential(
             secret=lease.secret,
             accessor_id=lease.accessor_id,
             issuer="vault",
-            env_name=env_name,
+            env_name=wanted.env_name,
             lease_id=lease.lease_id,
             lease_duration=creds.lease_duration,
             lease_renewable=creds.renewable,
             life_set_by="Its life is the earlier of the login's token_ttl and the engine's lease, which is 768 h where "
             f"it was never set: vault write {self.vault_mount}/config/lease ttl=30m max_ttl=1h",
-            # Vault ends the lease with the token that asked for it (api-contract 7.4).
-            expires_at=min(lease.ends, login.ends or lease.ends),
+            access=f"{self.vault_mount}/config/access",
+            # Vault ends the lease with the token that asked for it (api-contract 7.4), but not in another namespace.
+            expires_at=lease.ends if self.vault().below else min(lease.ends, login.ends or lease.ends),
+            login_ends=login.ends,
+            login_uses=login.uses,
         )
 
-    def _borrow(self, vault: Vault, token: SecretStr, means: Means) -> _Access:
+    def _borrow(self, vault: Vault, token: SecretStr, means: Means) -> Access:
         """Look at a token that is lent: it must last for the read, and for the lease's end after it."""
         means.refuse_when_late()
         began = means.clock.now()
@@ -142,16 +194,19 @@ class VaultIssuer(InputGroup):
         except Failure as failure:
             raise explain_borrowed(failure, means.advice(failure.address)) from None
         if known is None:
-            return _Access(token, None, "")
-        if known.num_uses == 1:
+            return Access(token, None, "")
+        needed = 2 * len(self.role)
+        if known.num_uses and known.num_uses < needed:
             raise Refused(
-                "`vault-token` has one use left, and no token was read with it.",
-                why="Its last use can't return a credential, and one more is needed to revoke the lease.",
-                fix="Give a token with at least three uses (-use-limit=3), or without a limit.",
+                f"`vault-token` has {_uses(max(known.num_uses, 0))} left, and no token was read with it.",
+                why="Each token that is read takes one, and one more to revoke its lease.",
+                # the look-up took one already
+                fix=f"Give a token with at least {needed + 1} uses (-use-limit={needed + 1}), or without a limit.",
             )
-        return _Access(token, began + timedelta(seconds=known.ttl) if known.ttl else None, known.display_name)
+        ends = began + timedelta(seconds=known.ttl) if known.ttl else None
+        return Access(token, ends, known.display_name, known.num_uses)
 
-    def _log_in(self, vault: Vault, request: LoginRequest, means: Means) -> _Access:
+    def _log_in(self, vault: Vault, request: LoginRequest, means: Means) -> Access:
         def log_in() -> tuple[Login, HeldLogin]:
             began = means.clock.now()
             login = vault.log_in(request.path, request.body)
@@ -174,15 +229,15 @@ class VaultIssuer(InputGroup):
                 means.custody.nothing_made()
             raise error from None
         if means.custody.plan.revoke:
-            _refuse_what_cannot_be_revoked(login, request.path)
-        return _Access(held.token, held.ends, self._auth_path.replace("/", "-"))
+            _refuse_what_cannot_be_revoked(login, request.terms, reads=len(self.role))
+        return Access(held.token, held.ends, self.auth_path.replace("/", "-"), held.uses)
 
-    def _read_creds(self, vault: Vault, login: _Access, means: Means) -> tuple[Creds, HeldLease]:
-        engine = EngineRole(self.vault_mount, self.role)
+    def _read_creds(self, vault: Vault, login: Access, role: str, means: Means) -> tuple[Creds, HeldLease]:
+        engine = EngineRole(self.vault_mount, role)
 
         def read() -> tuple[Creds, HeldLease]:
             began = means.clock.now()
-            creds = vault.creds(login.token, self.vault_mount, self.role)
+            creds = vault.creds(login.token, self.vault_mount, role)
             held = HeldLease(
                 lease_id=creds.lease_id,
                 accessor_id=creds.accessor_id,
@@ -197,7 +252,7 @@ class VaultIssuer(InputGroup):
             Asked(
                 what="creds",
                 path=engine.path,
-                named=f"vault-{self.role}-{login.named}-" if login.named else f"vault-{self.role}-",
+                named=f"vault-{role}-{login.named}-" if login.named else f"vault-{role}-",
                 at=means.clock.now(),
             )
         )
@@ -205,14 +260,23 @@ class VaultIssuer(InputGroup):
             return awaited(read, means)
         except Failure as failure:
             error = explain_creds(failure, self.vault(), engine, means.advice(failure.address))
-            # What a token that is lent may have made can't be undone, so it is not asked for a second time.
-            if self.lent()[0] and of_making(failure) is Verdict.UNCLEAR:
+            # Neither a token that is lent nor a login in another namespace is ended with what it may have made, which
+            # can't be undone then: it is not asked for a second time.
+            if (self.lent()[0] or self.vault().below) and of_making(failure) is Verdict.UNCLEAR:
                 raise error from None
             raise _judged(failure, error, means) from None
 
     @property
-    def _auth_path(self) -> str:
+    def auth_path(self) -> str:
+        """Where the method is mounted below `auth/`."""
         return self.vault_auth_path or self.vault_auth_method
+
+
+def _read_secret(path: Path, means: Means) -> str:
+    """Read a file that holds a secret, and mask it. Raises `OSError`."""
+    secret = path.read_text("utf-8")
+    means.custody.mask(SecretStr(secret.strip()))
+    return secret
 
 
 def _judged(failure: Failure, error: Error, means: Means) -> Error | Unclear:
@@ -223,18 +287,22 @@ def _judged(failure: Failure, error: Error, means: Means) -> Error | Unclear:
     return error
 
 
-def _refuse_what_cannot_be_revoked(login: Login, path: str) -> None:
-    """Refuse a login whose credential could not be undone (design §5; api-contract 7.4 and 7.5)."""
-    role = path.removesuffix("/login") + "/role/ROLE"
+def _uses(count: int) -> str:
+    return {0: "no use", 1: "one use"}.get(count, f"{count} uses")
+
+
+def _refuse_what_cannot_be_revoked(login: Login, terms: str, *, reads: int) -> None:
+    """Refuse a login whose credentials could not be undone (design §5; api-contract 7.4 and 7.5)."""
     if login.token_type == "batch":  # noqa: S105 - a kind of token
         raise Refused(
             "Vault's login gave a batch token, and no token was read with it.",
             why="A batch token can't be revoked, and with the default policy neither can its lease.",
-            fix=f"Set token_type=service on the role of the login ({role}), or `revoke: false` here.",
+            fix=f"Set token_type=service in `{terms}`, or `revoke: false` here.",
         )
-    if login.num_uses == 1:
+    if 0 < login.num_uses <= reads:
         raise Refused(
-            "Vault's login gave a token for a single use, and no token was read with it.",
-            why="Its last use can't return a credential, and one more is needed to revoke it.",
-            fix=f"Set token_num_uses to 0, or to 4 or more, on the role of the login ({role}).",
+            f"Vault's login gave a token for {_uses(login.num_uses)}, and no token was read with it.",
+            why="Each token that is read takes one, and one more is needed to revoke the login.",
+            # room for the leases' own revoke, which reports what Nomad says of it
+            fix=f"Set token_num_uses to 0, or to {2 * reads + 2} or more, in `{terms}`.",
         )

@@ -1,7 +1,9 @@
-"""The platforms: a file each, and a line here."""
+"""The platforms: a file each, and a line here; the last one is what is left."""
 
 from typing import Final
 
-from nomad_token.platforms.github import GitHub
+from nomad_token.platforms.github import GitHubJob
+from nomad_token.platforms.gitlab import GitLabJob
+from nomad_token.platforms.local import LocalJob
 
-PLATFORMS: Final = (GitHub,)
+JOBS: Final = (GitHubJob, GitLabJob, LocalJob)

@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import READ_SECONDS, Failure, Refusal
+from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.nomad import Nomad, NomadPlace
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.state import Asked, HeldToken, Ledger
@@ -29,6 +29,7 @@ def _delete(nomad: Nomad, token: HeldToken, by: Means) -> Outcome:
         return Outcome(
             Ending.LEFT_TO_END,
             f"Nomad lets only management tokens delete tokens; this one ends by itself, {ends}",
+            lives=True,
         )
     try:
         _deleted(nomad, manager, token.accessor_id, by)
@@ -84,7 +85,7 @@ def _found(nomad: Nomad, manager: SecretStr, name: str, by: Means) -> list[str]:
 
 def _deleted(nomad: Nomad, manager: SecretStr, accessor_id: str, by: Means) -> None:
     def delete() -> None:
-        nomad.delete(manager, accessor_id, read_seconds=min(READ_SECONDS, max(1.0, by.deadline.left())))
+        nomad.delete(manager, accessor_id, read_seconds=by.share())
 
     patiently(delete, of_repeatable, clock=by.clock, deadline=by.deadline)
 

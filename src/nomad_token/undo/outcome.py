@@ -31,6 +31,8 @@ class Outcome:
     """What may be left though everything was done that can be."""
     left: list[str] = field(default_factory=list)
     """What was left: not empty exactly when the ending is FAILED."""
+    lives: bool = False
+    """Whether something lives that is no failure: a login on which nothing hangs, a token that ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +46,5 @@ class Means:
     """The user's own credential, where the plan names one and it could be had."""
 
     def share(self) -> float:
-        """Return the seconds that a request may take which is not the last one to come."""
+        """Return the seconds that a request may take, so that there is time for another one."""
         return max(1.0, self.deadline.left() / 3)

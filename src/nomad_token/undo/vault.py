@@ -1,31 +1,39 @@
 """The undo of what Vault granted: the lease where that is allowed, and the login, which takes it along."""
 
+import json
+import shlex
 from contextlib import suppress
+from typing import Final
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import READ_SECONDS, Failure, Refusal
+from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Vault, VaultPlace, policy_denies, token_is_gone
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger
 from nomad_token.text import pasted, shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
+_FOR_THE_LOGIN: Final = 3.0
+"""Seconds that are kept for the login's end, which takes every lease along."""
+
 
 def undo_at_vault(place: VaultPlace, ledger: Ledger, by: Means, *, lent: bool) -> Outcome:
     """Revoke what *ledger* holds at *place*; with a token that is *lent*, the leases alone."""
     login, leases, unanswered = ledger.login, ledger.leases, ledger.unanswered
     if lent:
-        outcome = _with_lent(Vault(by.connect(place), place), leases, by)
+        outcome = _with_lent(Vault(by.connect(place), place), place.below, leases, by)
     elif login is None:
         return _without_login(leases, unanswered, by)
+    elif place.below:
+        outcome = _with_login_above(Vault(by.connect(place), place), place.below, login, leases, unanswered, by)
     else:
         outcome = _with_login(Vault(by.connect(place), place), login, leases, unanswered, by)
-    outcome.notices += [_maybe_orphaned(asked, by) for asked in unanswered if asked.what == "creds"]
+    outcome.notices += [_maybe_orphaned(asked, by, place.below) for asked in unanswered if asked.what == "creds"]
     return outcome
 
 
-def _with_lent(vault: Vault, leases: list[HeldLease], by: Means) -> Outcome:
+def _with_lent(vault: Vault, below: str, leases: list[HeldLease], by: Means) -> Outcome:
     """Revoke the leases alone: the token that asked for them is the user's."""
     if not leases:
         return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
@@ -36,14 +44,16 @@ def _with_lent(vault: Vault, leases: list[HeldLease], by: Means) -> Outcome:
             "`vault-token` was not there to do it with",
             left=[_lease_left(lease, "`vault-token` was not handed over again.") for lease in leases],
         )
-    left = [text for lease in leases if (text := _revoked_with(vault, token, lease, by))]
-    if left:
-        return Outcome(Ending.FAILED, "Vault did not do it", left=left)
-    return Outcome(Ending.REVOKED, "Vault revoked the lease")
+    failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, token, lease, by))]
+    if not failures:
+        return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}")
+    if not below and all(isinstance(failure, Refusal) and token_is_gone(failure) for _, failure in failures):
+        return Outcome(Ending.REVOKED, f"already gone: Vault no longer knows `vault-token`, nor {_the(leases, 'its')}")
+    return Outcome(Ending.FAILED, "Vault did not do it", left=[_not_revoked(*each, below) for each in failures])
 
 
-def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -> str:
-    """Revoke *lease* with a token that is lent; return what is left of it, nothing where all went well."""
+def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -> Failure | None:
+    """Revoke *lease*; return why it was not done, None where it was."""
 
     def revoke() -> None:
         vault.revoke_lease(token, lease.lease_id, read_seconds=by.share())
@@ -51,15 +61,19 @@ def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -
     try:
         patiently(revoke, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
-        reason = _reason(failure)
-        if isinstance(failure, Refusal) and policy_denies(failure):
-            prefix = lease.lease_id.rpartition("/")[0]
-            reason += (
-                f'\nAdd to a policy of the token: path "sys/leases/revoke" {{ capabilities = ["update"] '
-                f'allowed_parameters = {{ "lease_id" = ["{shown(prefix)}/*"], "sync" = [] }} }}'
-            )
-        return _lease_left(lease, reason)
-    return ""
+        return failure
+    return None
+
+
+def _not_revoked(lease: HeldLease, failure: Failure, below: str) -> str:
+    reason = _reason(failure)
+    if isinstance(failure, Refusal) and policy_denies(failure):
+        prefix = lease.lease_id.rpartition("/")[0]
+        reason += (
+            f'\nAdd to a policy of the token: path "{shown(below)}sys/leases/revoke" {{ capabilities = ["update"] '
+            f'allowed_parameters = {{ "lease_id" = ["{shown(prefix)}/*"], "sync" = [] }} }}'
+        )
+    return _lease_left(lease, reason)
 
 
 def _lease_left(lease: HeldLease, reason: str) -> str:
@@ -92,26 +106,61 @@ def _login_lost(asked: Asked) -> str:
 def _with_login(vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
     confirmed = _revoke_leases(vault, login, leases, by)
+    return _end_login(vault, login, leases, unanswered, by, confirmed=confirmed)
+
+
+def _with_login_above(
+    vault: Vault, below: str, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means
+) -> Outcome:
+    """Revoke the leases whatever is allowed, since they outlive the login; then the login."""
+    failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, login.token, lease, by))]
+    # Nothing hangs on the login: where it lives on, that is told apart from the leases.
+    outcome = _end_login(vault, login, leases, unanswered, by, confirmed=True)
+    if not failures:
+        return outcome
+    left = [_not_revoked(*each, below) for each in failures]
+    line = f"Vault did not revoke {_the(leases)}, and in another namespace none ends with the login"
+    return Outcome(Ending.FAILED, line, outcome.notices, left)
+
+
+def _end_login(
+    vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means, *, confirmed: bool
+) -> Outcome:
+    """Revoke the login."""
 
     def revoke_self() -> None:
-        vault.revoke_self(login.token, read_seconds=min(READ_SECONDS, max(1.0, by.deadline.left())))
+        # A share, though nothing comes after it: where the first is not answered, a second may be.
+        vault.revoke_self(login.token, read_seconds=by.share())
 
     try:
         patiently(revoke_self, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
         if isinstance(failure, Refusal) and token_is_gone(failure):
-            if login.ends is not None and login.ends <= by.clock.now():
-                return Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
-            return Outcome(Ending.REVOKED, "already gone: Vault no longer knows the login")
+            return _gone(login, by, used=bool(leases or unanswered))
         if confirmed or not (leases or unanswered):
-            done = "Vault revoked the lease" if leases else "no token was minted"
-            ends = f"at {login.ends:%H:%M:%S} UTC" if login.ends else "by itself"
-            notice = f"Vault did not revoke the login, which ends {ends}. {_reason(failure)}"
-            return Outcome(Ending.REVOKED, done, notices=[notice])
+            done = f"Vault revoked {_the(leases)}" if leases else "no token was minted"
+            ends = f"ends at {login.ends:%H:%M:%S} UTC" if login.ends else "has no end"
+            notice = f"Vault did not revoke the login, which {ends}. {_reason(failure)}{_by_hand(_ending_of(login))}"
+            return Outcome(Ending.REVOKED, done, notices=[notice], lives=True)
         return Outcome(Ending.FAILED, "Vault did not do it", left=[_left(failure, login, leases)])
     if not leases:
         return Outcome(Ending.REVOKED, "Vault revoked the login")
-    return Outcome(Ending.REVOKED, "Vault revoked the lease" if confirmed else "Vault revoked the login and its lease")
+    done = _the(leases) if confirmed else f"the login and {_the(leases, 'its')}"
+    return Outcome(Ending.REVOKED, f"Vault revoked {done}")
+
+
+def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
+    """Tell of a login that Vault does not know; of one that was never *used* it says the same where it binds it."""
+    if login.ends is not None and login.ends <= by.clock.now():
+        return Outcome(Ending.EXPIRED, f"Vault ended it at {login.ends:%H:%M:%S} UTC")
+    if used:
+        return Outcome(Ending.REVOKED, "already gone: Vault no longer knows the login")
+    ends = f"ends at {login.ends:%Y-%m-%d %H:%M:%S} UTC" if login.ends else "has no end"
+    notice = (
+        f"Vault refuses the login's token (accessor {login.accessor or 'unknown'}): it is gone, or bound to other "
+        f"addresses than this one (token_bound_cidrs), and then {ends}. No Nomad token hangs on it."
+    )
+    return Outcome(Ending.REVOKED, "no token was minted", notices=[notice])
 
 
 def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> bool:
@@ -119,37 +168,59 @@ def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: 
 
     A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
-    comes next, takes the leases along in any case.
+    comes next, takes the leases along in any case, and some time is kept for it.
     """
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
         return False
     with suppress(Failure):
         if vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
             for lease in leases:
+                if by.deadline.left() < _FOR_THE_LOGIN:
+                    return False
                 vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
             return True
     return False
 
 
-def _maybe_orphaned(asked: Asked, by: Means) -> str:
+def _the(leases: list[HeldLease], article: str = "the") -> str:
+    return f"{article} lease" if len(leases) == 1 else f"{article} {len(leases)} leases"
+
+
+def _maybe_orphaned(asked: Asked, by: Means, below: str = "") -> str:
     """Name a token that nobody holds: its read was not answered, and Vault may have no lease (api-contract 7.2)."""
-    program = f'.[] | select(.Name | startswith("{shown(asked.named)}")) | [.AccessorID, .Name, .CreateTime]'
+    # The name is Vault's: it goes through jq, as JSON, and through the shell.
+    begins = json.dumps(shown(asked.named))
+    program = shlex.quote(f".[] | select(.Name | startswith({begins})) | [.AccessorID, .Name, .CreateTime]")
+    taken = (
+        "In another namespace no lease ends with the login. It"
+        if below
+        else "The end of the login takes along what Vault has a lease for. A token without one"
+    )
     return (
-        f"`{asked.path}` was read at {asked.at:%H:%M:%S} UTC, and no answer tells whether a token was made. The end of "
-        "the login takes along what Vault has a lease for. A token without one would be named "
-        f"{shown(asked.named)}… and be made between {asked.at:%H:%M:%S} and {by.clock.now():%H:%M:%S} UTC: "
-        f"nomad acl token list -json | jq -c {pasted(program)}"
+        f"`{asked.path}` was read at {asked.at:%H:%M:%S} UTC, and no answer tells whether a token was made. "
+        f"{taken} would be named {shown(asked.named)}… and be made between {asked.at:%H:%M:%S} and "
+        f"{by.clock.now():%H:%M:%S} UTC: "
+        f"nomad acl token list -json | jq -c {program}"
     )
 
 
 def _left(failure: Failure, login: HeldLogin, leases: list[HeldLease]) -> str:
     ends = f"; Vault ends the login at {login.ends:%Y-%m-%d %H:%M:%S} UTC" if login.ends else ""
     tokens = ", ".join(lease.accessor_id for lease in leases) or "one that was asked for and not seen"
-    by_hand = " && ".join(f"vault lease revoke {pasted(lease.lease_id)}" for lease in leases)
+    by_hand = [f"vault lease revoke {pasted(lease.lease_id)}" for lease in leases]
     text = f"The Nomad token may live: {tokens}. {_reason(failure)}{ends}."
     if isinstance(failure, Refusal) and policy_denies(failure):
         text += ' Add to a policy of the login\'s role: path "auth/token/revoke-self" { capabilities = ["update"] }'
-    return f"{text} By hand: {by_hand}" if by_hand else text
+    return text + _by_hand(*by_hand, _ending_of(login))
+
+
+def _ending_of(login: HeldLogin) -> str:
+    """Return the operator's command that ends *login*; empty where its accessor is not known."""
+    return f"vault token revoke -accessor {pasted(login.accessor)}" if login.accessor else ""
+
+
+def _by_hand(*commands: str) -> str:
+    return f" By hand: {' && '.join(filter(None, commands))}" if any(commands) else ""
 
 
 def _reason(failure: Failure) -> str:

@@ -4,19 +4,20 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Refusal
+from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
+from nomad_token.said import FromVault
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 
 # Vault up to 1.14 tells which of the two is wrong, and has a text of its own for an unknown role id.
 _REFUSALS: Final = (
-    "invalid role or secret ID",
-    "missing secret_id",
-    "invalid role ID",
-    "invalid secret id",
-    "failed to determine alias name",
+    FromVault.APPROLE,
+    FromVault.NO_SECRET_ID,
+    FromVault.OLD_ROLE_ID,
+    FromVault.OLD_SECRET_ID,
+    FromVault.OLD_NO_ROLE_ID,
 )
 
 
@@ -34,7 +35,9 @@ class AppRole(InputGroup):
         if self.vault_secret_id:
             body["secret_id"] = self.vault_secret_id
         mount = f"auth/{circumstances.auth_path}"
-        return LoginRequest(circumstances.login(), body, lambda refusal: _explain(refusal, mount), locks_out=True)
+        return LoginRequest(
+            circumstances.login(), body, lambda refusal: _explain(refusal, mount), f"{mount}/role/ROLE", locks_out=True
+        )
 
 
 def _explain(refusal: Refusal, mount: str) -> Error | None:

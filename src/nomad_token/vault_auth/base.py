@@ -7,10 +7,11 @@ from typing import Protocol, Self
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Refusal
+from nomad_token.clients.failures import Refusal
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error
 from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.text import pasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class LoginRequest:
     body: Mapping[str, object] = field(repr=False)
     explain: Callable[[Refusal], Error | None]
     """Turn the method's own refusals into an error; None for one that any login can meet."""
+    terms: str
+    """Where the terms of the login's token are (`token_type`, `token_num_uses`), as far as that is known from here."""
     locks_out: bool = False
     """Whether a few failed logins lock the user out (api-contract 3.3): then one more try is the most."""
 
@@ -54,8 +57,15 @@ class OfRole(InputGroup):
     """The input of the methods whose logins are roles of theirs."""
 
     vault_auth_role: Line = declare(
-        "", about="The role of the login. Without it: the auth method's `default_role`, where it has one."
+        "",
+        environment=["VAULT_AUTH_ROLE"],
+        about="The role of the login. Without it: the auth method's `default_role`, where it has one.",
     )
+
+    @property
+    def pasted_role(self) -> str:
+        """The role as a command names it; a placeholder where none is given."""
+        return pasted(self.vault_auth_role) if self.vault_auth_role else "ROLE"
 
 
 class VaultAuth(Protocol):

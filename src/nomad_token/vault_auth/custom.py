@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from nomad_token.errors import InputError
+from nomad_token.clients.failures import Refusal
+from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
+from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 
 
@@ -29,7 +31,23 @@ class Custom(InputGroup):
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:
         """Make the request."""
-        if circumstances.auth_path == "custom":
-            raise InputError("`vault-auth-method: custom` needs `vault-auth-path`: the login's path below `auth/`.")
-        payload = json.loads(self.vault_auth_payload.get_secret_value())
-        return LoginRequest(circumstances.login(), payload, lambda _: None, locks_out=True)
+        given = json.loads(self.vault_auth_payload.get_secret_value())
+        payload = {name: SecretStr(value) if isinstance(value, str) else value for name, value in given.items()}
+        mount = f"auth/{circumstances.auth_path}"
+        return LoginRequest(
+            circumstances.login(),
+            payload,
+            lambda refusal: _explain(refusal, mount),
+            f"{mount}/role/ROLE",
+            locks_out=True,
+        )
+
+
+def _explain(refusal: Refusal, mount: str) -> Error | None:
+    if refusal.status != 400 or not refusal.in_form:
+        return None
+    return Refused(
+        f"Vault refused the login: {shown(refusal.said)}",
+        why=f"The method at `{mount}` says so of `vault-auth-payload`: a field is missing, or holds a wrong value.",
+        fix=f"Compare it with: vault path-help {mount}/login",
+    )

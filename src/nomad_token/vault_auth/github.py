@@ -2,9 +2,10 @@
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Refusal
+from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
+from nomad_token.said import FromVault
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 
@@ -20,14 +21,13 @@ class GitHubToken(InputGroup):
     def login_request(self, circumstances: Circumstances) -> LoginRequest:
         """Make the request."""
         mount = f"auth/{circumstances.auth_path}"
-        return LoginRequest(
-            circumstances.login(), {"token": self.vault_github_token}, lambda refusal: _explain(refusal, mount)
-        )
+        body = {"token": self.vault_github_token}
+        return LoginRequest(circumstances.login(), body, lambda refusal: _explain(refusal, mount), f"{mount}/config")
 
 
 def _explain(refusal: Refusal, mount: str) -> Error | None:
     said = refusal.said
-    if "required org" in said or "401" in said or "Bad credentials" in said:
+    if FromVault.GITHUB_ORGANISATION in said or FromVault.GITHUB_TOKEN in said:
         return Refused(
             f"Vault refused the GitHub token: {shown(said)}",
             why="It has expired, lacks read:org, or its user is not a member of the organisation that Vault trusts.",

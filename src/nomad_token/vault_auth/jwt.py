@@ -6,9 +6,11 @@ import shlex
 from pydantic import SecretStr
 
 from nomad_token.claims import claims, displayed
-from nomad_token.clients.http import Refusal, origin
+from nomad_token.clients.failures import Refusal
+from nomad_token.clients.http import origin
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.said import FromVault
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 
@@ -23,6 +25,7 @@ class IdToken(InputGroup):
     )
     id_token: SecretStr | None = declare(
         None,
+        environment=["VAULT_ID_TOKEN"],
         about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",
     )
 
@@ -39,7 +42,10 @@ class Jwt(OfRole, IdToken):
             body["role"] = self.vault_auth_role
         path = f"auth/{circumstances.auth_path}"
         return LoginRequest(
-            circumstances.login(), body, lambda refusal: _explain(refusal, path, self.vault_auth_role, id_token)
+            circumstances.login(),
+            body,
+            lambda refusal: _explain(refusal, path, self.vault_auth_role, id_token),
+            f"{path}/role/{self.pasted_role}",
         )
 
 
@@ -49,53 +55,68 @@ def _explain(refusal: Refusal, path: str, role: str, id_token: SecretStr) -> Err
     what = f"Vault refused the id token: {shown(said)}"
     if refusal.status != 400:
         return None
-    if "could not be found" in said or "missing role" in said:
-        missing = f"knows no role `{shown(role)}`" if role else "was told no role, and has no default_role"
-        return NotFound(
-            what,
-            why=f"The auth method at `{path}` {missing}.",
-            fix="Set `vault-auth-role` to the role of the login, and `vault-auth-path` where jwt is mounted elsewhere. "
-            "(`role` is the role of the Nomad engine, another thing.)",
-        )
-    if "audience" in said:
-        return Refused(what, why=displayed(id_token), fix=_let_audience_in(path, role, claims(id_token).get("aud")))
-    if "error validating claims" in said or "not found in token" in said:
+    if FromVault.NO_LOGIN_ROLE in said or FromVault.NO_ROLE_GIVEN in said:
+        return no_such_role(what, path, role)
+    if FromVault.AUDIENCE in said:
+        return Refused(what, why=displayed(id_token), fix=let_audience_in(path, role, claims(id_token).get("aud")))
+    if FromVault.CLAIMS in said or FromVault.NO_USER_CLAIM in said:
         return Refused(
             what,
             why=displayed(id_token),
             fix=f"Compare them with `bound_claims` and `user_claim` of the role: vault read {path}/role/{_name(role)}\n"
             "Bind repository_id, ref and event_name rather than sub, which changes with environments and renames.",
         )
-    if "expired" in said or "not yet valid" in said or "issued in the future" in said:
+    if any(text in said for text in (FromVault.EXPIRED, FromVault.TOO_EARLY, FromVault.FROM_THE_FUTURE)):
         return Temporary(
             what,
             why="The clocks of Vault and of the id token's issuer disagree, or the id token is an old one.",
             fix="Check the time on Vault's hosts; give a fresh `id-token` where it is given as an input.",
+            doubts=("vault clock",),
         )
-    if "error validating token" in said:
+    if FromVault.ID_TOKEN in said and not claims(id_token):
+        return Refused(
+            what, why=displayed(id_token), fix="Give the JWT itself as `id-token`: three parts, a dot between."
+        )
+    if FromVault.ID_TOKEN in said:
         return Refused(
             what,
             why=displayed(id_token),
             fix=f"Vault checks it against another issuer or other keys: compare `iss` with oidc_discovery_url and "
             f"bound_issuer in: vault read {path}/config",
         )
-    if "could not load configuration" in said:
+    if FromVault.JWT_NOT_CONFIGURED in said:
         return Refused(
             what,
             why=f"The auth method at `{path}` is enabled and was never configured.",
             fix=f"vault write {path}/config oidc_discovery_url=ISSUER bound_issuer=ISSUER, with ISSUER the `iss` of:\n"
             f"{displayed(id_token)}",
         )
-    if "role_type is not allowed" in said:
-        return Refused(
-            what,
-            why=f"The role `{shown(role)}` is for people in a browser (role_type=oidc, which is the default).",
-            fix=f"Write it with role_type=jwt: vault read {path}/role/{_name(role)} shows the rest of it.",
-        )
+    if FromVault.ROLE_FOR_BROWSERS in said:
+        return for_browsers(what, path, role)
     return None
 
 
-def _let_audience_in(path: str, role: str, audience: object) -> str:
+def no_such_role(what: str, path: str, role: str) -> Error:
+    """Explain that the method at *path* has no such role; an empty one was not given."""
+    missing = f"knows no role `{shown(role)}`" if role else "was told no role, and has no default_role"
+    return NotFound(
+        what,
+        why=f"The auth method at `{path}` {missing}.",
+        fix="Set `vault-auth-role` to the role of the login, and `vault-auth-path` where jwt is mounted elsewhere. "
+        "(`role` is the role of the Nomad engine, another thing.)",
+    )
+
+
+def for_browsers(what: str, path: str, role: str) -> Error:
+    """Explain that a role is not for jobs."""
+    return Refused(
+        what,
+        why=f"The role `{shown(role)}` is for people in a browser (role_type=oidc, which is the default).",
+        fix=f"Write it with role_type=jwt: vault read {path}/role/{_name(role)} shows the rest of it.",
+    )
+
+
+def let_audience_in(path: str, role: str, audience: object) -> str:
     """Name the command that adds the id token's audience to the role's, and keeps the rest (a write replaces it)."""
     wanted = shown((audience[0] if isinstance(audience, list) and audience else audience) or "AUDIENCE")
     at = f"{path}/role/{_name(role)}"

@@ -5,9 +5,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from nomad_token.claims import claims
-from nomad_token.clients.http import Refusal
+from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, NoIdentity, NotFound, Refused, Temporary
 from nomad_token.inputs import Line, declare
+from nomad_token.said import FromVault
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 
@@ -36,7 +37,10 @@ class Kubernetes(OfRole):
         mount = f"auth/{circumstances.auth_path}"
         body: dict[str, SecretStr | str] = {"jwt": token, "role": self.vault_auth_role}
         return LoginRequest(
-            circumstances.login(), body, lambda refusal: _explain(refusal, mount, self.vault_auth_role, token)
+            circumstances.login(),
+            body,
+            lambda refusal: _explain(refusal, mount, self.vault_auth_role, token),
+            f"{mount}/role/{self.pasted_role}",
         )
 
 
@@ -45,28 +49,30 @@ def _explain(refusal: Refusal, mount: str, role: str, token: SecretStr) -> Error
     what = f"Vault refused the service account: {shown(said)}"
     who = shown(claims(token).get("sub", "unknown"))
     at = f"{mount}/role/{pasted(role) if role else 'ROLE'}"
-    if "invalid role name" in said or "missing role" in said:
+    if FromVault.KUBERNETES_ROLE in said or FromVault.NO_ROLE_GIVEN in said:
         return NotFound(
             what,
             why=f"The auth method at `{mount}` knows no role `{shown(role)}`.",
             fix=f"Set `vault-auth-role`: vault list {mount}/role",
         )
-    if "not authorized" in said or "audience" in said:
+    if FromVault.KUBERNETES_ACCOUNT in said or FromVault.AUDIENCE in said:
         return Refused(
             what,
             why=f"The token says (not verified) that it is {who}.",
             fix=f"Compare it with bound_service_account_names, bound_service_account_namespaces and audience: "
             f"vault read {at}",
         )
-    if "could not load backend configuration" in said:
+    if FromVault.KUBERNETES_NOT_CONFIGURED in said:
         return Temporary(
             what, why=f"`{mount}` was never configured.", fix=f"vault write {mount}/config kubernetes_host=…"
         )
     if refusal.status == 403:
         return Refused(
             what,
-            why=f"Kubernetes did not confirm the token of {who} to Vault (TokenReview), its signature is another "
-            f"cluster's, or no kubernetes method is mounted at `{mount}`.",
-            fix=f"Compare `vault-auth-path` with: vault auth list\nand the cluster with: vault read {mount}/config",
+            why=f"Kubernetes did not confirm the token of {who} to Vault (TokenReview) or was not reached, its "
+            "signature is another cluster's, token_bound_cidrs of the role leaves this address out, or no kubernetes "
+            f"method is mounted at `{mount}`. Vault says the same of all of these.",
+            fix="Compare `vault-auth-path` with: vault auth list\n"
+            f"the cluster with: vault read {mount}/config\nand the role with: vault read {at}",
         )
     return None

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from nomad_token.clients.http import Refusal
-from nomad_token.errors import Error, Refused
+from nomad_token.clients.failures import Refusal
+from nomad_token.errors import Error, Refused, Temporary
 from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.said import FromVault
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 
@@ -22,26 +23,33 @@ class Userpass(InputGroup):
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:
         """Make the request: the user's name is a part of the path."""
-        path = circumstances.login(quote(self.vault_username, safe=""))
-        return LoginRequest(path, {"password": self.vault_password}, self._explain, locks_out=True)
+        user = quote(self.vault_username, safe="")
+        body = {"password": self.vault_password}
+        terms = f"auth/{circumstances.auth_path}/{self._terms(user)}"
+        return LoginRequest(
+            circumstances.login(user), body, lambda refusal: self._explain(refusal, terms), terms, locks_out=True
+        )
 
-    def _explain(self, refusal: Refusal) -> Error | None:
+    def _terms(self, user: str) -> str:
+        return f"users/{user}"
+
+    def _explain(self, refusal: Refusal, terms: str) -> Error | None:
         said = refusal.said
         if refusal.status == 403:
             return Refused(
                 f"Vault refused the login: {shown(said)}",
                 why=f"After five failures Vault locks a user out for 15 minutes, the right password included. It says "
-                f"the same where no {self.kind} is mounted.",
+                f"the same where no {self.kind} is mounted, and where token_bound_cidrs leaves this address out.",
                 fix="Wait, or have the user unlocked: vault write -f sys/locked-users/ACCESSOR/unlock/USER\n"
-                "Compare `vault-auth-path` with: vault auth list",
+                f"Compare `vault-auth-path` with: vault auth list\nand token_bound_cidrs with: vault read {terms}",
             )
         if refusal.status != 400:
             return None
-        if "not configured" in said:
-            return Refused(
-                f"Vault refused the login: {shown(said)}",
-                why=f"The {self.kind} method is enabled, and was never configured.",
-                fix=f"Configure it: vault write auth/{self.kind}/config …",
+        if FromVault.LDAP_NOT_REACHED in said:
+            return Temporary(
+                f"Vault can't reach the directory: {shown(said)}",
+                why="The password was not looked at: the url of the method is wrong, or the directory is down.",
+                fix=f"Compare url, starttls and certificate in: vault read {terms}",
             )
         return Refused(
             f"Vault refused the login: {shown(said)}",
@@ -54,3 +62,6 @@ class Ldap(Userpass):
     """The same with the directory's users."""
 
     kind: ClassVar = "ldap"
+
+    def _terms(self, _user: str) -> str:
+        return "config"

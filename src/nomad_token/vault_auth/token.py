@@ -10,8 +10,9 @@ class Token(InputGroup):
     """The input of the method."""
 
     vault_token: SecretStr = declare(
+        environment=["VAULT_TOKEN"],
         about="A Vault token to use as it is. It is left alone afterwards: only the lease is revoked, which its "
-        "policies must allow (`update` on `sys/leases/revoke`)."
+        "policies must allow (`update` on `sys/leases/revoke`).",
     )
 
     def login_request(self, _circumstances: Circumstances) -> Borrowed:

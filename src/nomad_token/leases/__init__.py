@@ -1,0 +1,1 @@
+"""What an operator does with tokens that live: list, renew, revoke, sweep."""
