@@ -1,16 +1,14 @@
-"""The main job on a real Vault: its Nomad engine mints at the lab's Nomad, its jwt auth trusts the lab's GitHub."""
+"""The main job on real servers: their Nomad engine mints at the lab's Nomad, their jwt auth trusts the lab's GitHub."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import httpx
 import pytest
 
-import servers
 from jobs import on, quick_start
-from nomad_token_lab import Lab, Trust, trust
 from nomad_token_lab.runner import Step
+from real_lab import KINDS, RealLab, real_lab
 from refusals import REFUSALS, Refusal
 
 # Those of the table that need neither a fault of the lab's Vault nor a switch of it.
@@ -36,53 +34,30 @@ _REAL = (
 )
 
 
-class RealVault(Lab):
-    """A lab whose Vault is a real one: what an operator does reaches that."""
-
-    real: servers.Vault
-
-    def vault_client(self) -> httpx.Client:
-        """Return a client of the real Vault that may do everything."""
-        token = self.real.root_token.get_secret_value()
-        return httpx.Client(base_url=self.real.addr, headers={"X-Vault-Token": token}, trust_env=False)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[RealVault]:
-    """Serve Nomad and GitHub, beside a real and empty Vault that trusts a deploy."""
-    with servers.vault(tmp_path) as real, RealVault() as lab:
-        lab.real = real
-        settings = Trust(oidc_discovery_url=lab.github.addr, audience=real.addr, nomad_address=lab.nomad.addr)
-        with lab.vault_client() as vault, lab.nomad_client() as nomad:
-            trust(settings, vault=vault, nomad=nomad)
-        lab.mark()
+@pytest.fixture(params=KINDS)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
+    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
+    with real_lab(request.param, tmp_path) as lab:
         yield lab
 
 
 @pytest.fixture
-def step(lab: RealVault, tmp_path: Path) -> Step:
+def step(lab: RealLab, tmp_path: Path) -> Step:
     """Make a step of a job that may ask for an id token."""
     return on(lab, tmp_path)
 
 
-def inputs(lab: RealVault) -> dict[str, str]:
+def inputs(lab: RealLab) -> dict[str, str]:
     """Return what the README's quick start says, for the real Vault."""
     return quick_start(lab, vault_addr=lab.real.addr)
 
 
-def leases(lab: RealVault) -> list[str]:
-    """Ask the real Vault which leases of the role there are."""
-    with lab.vault_client() as vault:
-        answer = vault.request("LIST", "/v1/sys/leases/lookup/nomad/creds/deployer")
-    return cast("list[str]", answer.json()["data"]["keys"]) if answer.is_success else []
-
-
-def test_plain_road(lab: RealVault, step: Step) -> None:
+def test_plain_road(lab: RealLab, step: Step) -> None:
     """Mint, deploy, revoke: the token deploys while the job runs, and is dead afterwards, in Vault and in Nomad."""
     main = step.main(inputs(lab))
     token = {"X-Nomad-Token": main.variables["NOMAD_TOKEN"]}
     job = {"Job": {"ID": "hello", "Name": "hello", "Type": "batch", "Datacenters": ["*"], "TaskGroups": []}}
-    during = leases(lab)
+    during = lab.leases()
     deployed = httpx.put(f"{lab.nomad.addr}/v1/jobs", json=job, headers=token)
     post = step.post()
     after = httpx.get(f"{lab.nomad.addr}/v1/acl/token/self", headers=token)
@@ -91,11 +66,11 @@ def test_plain_road(lab: RealVault, step: Step) -> None:
     assert len(during) == 1
     assert "Vault revoked the lease, and Nomad refuses it" in post.log
     assert after.status_code == 403
-    assert leases(lab) == []
+    assert lab.leases() == []
     assert not lab.nomad.live_tokens()
 
 
-def test_without_the_lease_rule(lab: RealVault, step: Step) -> None:
+def test_without_the_lease_rule(lab: RealLab, step: Step) -> None:
     """With the default policy and the read alone, the login's end takes the lease along, and Nomad proves it."""
     with lab.vault_client() as vault:
         policy = {"policy": 'path "nomad/creds/deployer" { capabilities = ["read"] }'}
@@ -107,7 +82,7 @@ def test_without_the_lease_rule(lab: RealVault, step: Step) -> None:
     assert not lab.nomad.live_tokens()
 
 
-def test_post_twice(lab: RealVault, step: Step) -> None:
+def test_post_twice(lab: RealLab, step: Step) -> None:
     """A login that Vault no longer knows is told apart from one that a policy stops."""
     step.main(inputs(lab))
     step.post()
@@ -115,7 +90,7 @@ def test_post_twice(lab: RealVault, step: Step) -> None:
     assert "already gone" in step.post().log
 
 
-def test_nomad_down_for_vault_at_the_end(lab: RealVault, step: Step) -> None:
+def test_nomad_down_for_vault_at_the_end(lab: RealLab, step: Step) -> None:
     """Vault says yes to a revoke that it can't carry out; Nomad is asked, and says that the token lives."""
     main = step.main(inputs(lab) | {"on-revoke-failure": "fail"})
     with lab.vault_client() as vault:
@@ -127,7 +102,7 @@ def test_nomad_down_for_vault_at_the_end(lab: RealVault, step: Step) -> None:
 
 
 @pytest.mark.parametrize("refusal", [one for one in REFUSALS if one.name in _REAL], ids=lambda refusal: refusal.name)
-def test_refusal(refusal: Refusal, lab: RealVault, step: Step) -> None:
+def test_refusal(refusal: Refusal, lab: RealLab, step: Step) -> None:
     """What the lab's Vault is told apart by, a real Vault is told apart by too."""
     refusal.arrange(lab)
     main = step.main(inputs(lab) | refusal.inputs)

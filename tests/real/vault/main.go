@@ -4,6 +4,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"log"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/hashicorp/vault/builtin/plugin"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
+	"github.com/hashicorp/vault/internalshared/listenerutil"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/helper/logging"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -68,9 +70,23 @@ func (c catalog) DeprecationStatus(name string, kind consts.PluginType) (consts.
 
 func (c catalog) IsBuiltinEntPlugin(string, consts.PluginType) bool { return false }
 
+// tlsConfig is that of Vault's own listener, which asks a client for a certificate and leaves judging it to the method.
+func tlsConfig(certificate, key string) (*tls.Config, error) {
+	listener := &configutil.Listener{TLSCertFile: certificate, TLSKeyFile: key}
+	config, _, err := listenerutil.TLSConfig(listener, map[string]string{}, nil)
+	return config, err
+}
+
 func main() {
-	address := flag.String("address", "127.0.0.1:8200", "host:port to listen on, without TLS")
+	address := flag.String("address", "127.0.0.1:8200", "host:port to listen on")
+	certificate := flag.String("tls-cert", "", "PEM file; with it and its key TLS alone is spoken")
+	key := flag.String("tls-key", "", "PEM file")
 	flag.Parse()
+	speaksTLS := *certificate != ""
+	scheme := "http"
+	if speaksTLS {
+		scheme = "https"
+	}
 	logger := logging.NewVaultLogger(0)
 	storage, err := inmem.NewInmem(nil, logger)
 	if err != nil {
@@ -83,7 +99,7 @@ func main() {
 		CredentialBackends: plugins,
 		Physical:           storage,
 		StorageType:        "inmem",
-		RedirectAddr:       "http://" + *address,
+		RedirectAddr:       scheme + "://" + *address,
 		DisableMlock:       true,
 		Logger:             logger,
 	})
@@ -105,5 +121,11 @@ func main() {
 		IdleTimeout:       5 * time.Minute,
 		ErrorLog:          logger.StandardLogger(nil),
 	}
-	log.Fatal(server.ListenAndServe())
+	if !speaksTLS {
+		log.Fatal(server.ListenAndServe())
+	}
+	if server.TLSConfig, err = tlsConfig(*certificate, *key); err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(server.ListenAndServeTLS("", ""))
 }
