@@ -1,17 +1,20 @@
 """A workflow as `act` runs it: in a repository of its own that holds this checkout, with nothing of this machine's."""
 
+import base64
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-CHECKOUT: Final = Path(__file__).parents[2]
+from container.runner import BUILT_FROM, CHECKOUT
+
 WORKFLOWS: Final = Path(__file__).parent / "workflows"
-_ACTION: Final = ("action.yml", "Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "requirements")
 _SECONDS: Final = 300
 
 
@@ -22,10 +25,28 @@ class Run:
     code: int
     log: str
 
+    @property
+    def seen(self) -> list[str]:
+        """What each use of `look` found in the files that the job's steps share, in the order of the log."""
+        return [zlib.decompress(base64.b64decode(found)).decode() for found in re.findall(r"seen: (\S+)", self.log)]
 
-def act(folder: Path, workflow: str, *, variables: Mapping[str, str], secrets: Mapping[str, str]) -> Run:
-    """Run the fixture *workflow* in a repository below *folder*; *variables* are its `vars`."""
+
+def act(
+    folder: Path,
+    workflow: str,
+    *,
+    variables: Mapping[str, str],
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str] | None = None,
+) -> Run:
+    """Run the fixture *workflow*, or its text, in a repository below *folder*.
+
+    *variables* are its `vars`, *environ* is what an env file gives each step, in lines as the lab prints
+    them.
+    """
     repository = _repository(folder / "repository", workflow)
+    env_file = folder / "env"
+    env_file.write_text("".join(f"export {name}='{value}'\n" for name, value in (environ or {}).items()), "utf-8")
     secret_file = folder / "secrets"
     secret_file.touch(mode=0o600)
     secret_file.write_text("".join(f"{name}={value}\n" for name, value in secrets.items()), "utf-8")
@@ -34,7 +55,7 @@ def act(folder: Path, workflow: str, *, variables: Mapping[str, str], secrets: M
         *["--platform", "ubuntu-latest=python:3.13-slim", "--network", "host"],
         # Nothing is fetched: actions/checkout is act's own copy of the repository into the job's container.
         *["--pull=false", "--action-offline-mode", "--no-cache-server", "--rm"],
-        *["--secret-file", str(secret_file)],
+        *["--secret-file", str(secret_file), "--env-file", str(env_file)],
         *[word for name, value in variables.items() for word in ("--var", f"{name}={value}")],
     ]
     done = subprocess.run(  # noqa: S603 - a pinned package's executable
@@ -51,18 +72,21 @@ def act(folder: Path, workflow: str, *, variables: Mapping[str, str], secrets: M
 
 
 def _repository(folder: Path, workflow: str) -> Path:
-    for name in _ACTION:
+    for name in ("action.yml", *BUILT_FROM):
         source = CHECKOUT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name)
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
-    shutil.copytree(CHECKOUT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
-    shutil.copy(WORKFLOWS / f"{workflow}.yml", workflows)
+    if "\n" in workflow:
+        (workflows / "deploy.yml").write_text(workflow, "utf-8")
+    else:
+        shutil.copy(WORKFLOWS / f"{workflow}.yml", workflows)
     shutil.copy(WORKFLOWS / "deploy.py", folder)
+    shutil.copytree(WORKFLOWS / "look", folder / "look")
     _git(folder, "init", "--quiet", "--initial-branch=main")
     _git(folder, "remote", "add", "origin", "https://github.com/octo-org/octo-app.git")
     _git(folder, "add", "--all")

@@ -9,7 +9,7 @@ import pytest
 
 from container.leaks import secrets_in
 from container.runner import Job, Use
-from jobs import quick_start
+from jobs import nothing_lives, quick_start
 from nomad_token_lab import Fault, Lab, Silence
 
 PROMISED = {"NOMAD_TOKEN", "NOMAD_ADDR"}
@@ -19,12 +19,6 @@ PROMISED = {"NOMAD_TOKEN", "NOMAD_ADDR"}
 def job(tmp_path: Path, image: str, lab: Lab) -> Job:
     """Make a job that may ask for an id token."""
     return Job(tmp_path, image, lab.github.environ())
-
-
-def nothing_lives(lab: Lab) -> bool:
-    """Tell whether all that was made for the job is gone."""
-    lab.settle()
-    return not (lab.nomad.live_tokens() or lab.vault.live_tokens() or lab.vault.live_leases())
 
 
 def deploy(environ: dict[str, str]) -> int:
