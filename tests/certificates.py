@@ -28,17 +28,18 @@ class Pair:
 class Authority:
     """A CA whose certificate is the PEM file `certificate`; everything that it makes goes into one directory."""
 
-    def __init__(self, directory: Path, name: str = "test authority") -> None:
-        """Make the CA, valid for a day before and after now."""
+    def __init__(self, directory: Path, name: str = "test authority", *, above: "Authority | None" = None) -> None:
+        """Make the CA, valid for a day before and after now; it is an intermediate one of the CA *above*, if any."""
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = above or self
         now = datetime.now(UTC)
         made = (
-            _builder(self._name, self._name, self._key.public_key(), self._key.public_key(), now - DAY, now + DAY)
+            _builder(self._name, issuer._name, self._key.public_key(), issuer._key.public_key(), now - DAY, now + DAY)  # noqa: SLF001 - its own class's
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
-            .sign(self._key, hashes.SHA256())
+            .sign(issuer._key, hashes.SHA256())  # noqa: SLF001
         )
         self.certificate = self._written(f"{name}.crt", made.public_bytes(Encoding.PEM))
 

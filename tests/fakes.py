@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,9 @@ from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import InputError, NoIdentity
-from nomad_token.mint import Order
-from nomad_token.order import read_order
+from nomad_token.order import Order, read_order
 from nomad_token.outside import Outside
-from nomad_token.platforms.base import Export, Level
+from nomad_token.platforms.base import Export, Kept, Level
 from nomad_token.signals import Signals
 from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Plan, loads
 
@@ -85,6 +84,11 @@ class FakeClock:
         """Let *seconds* pass while something else is done."""
         self._passed += seconds
 
+    def rewind(self) -> None:
+        """Go back to that morning."""
+        self._passed = 0.0
+        self.slept.clear()
+
 
 def vault_error(status: int, *errors: str, **headers: str) -> httpx.Response:
     """Return a refusal as Vault words it; header names have `_` for `-`."""
@@ -148,6 +152,8 @@ class NomadToken:
     policies: tuple[str, ...] = ("deployer",)
     global_: bool = False
     expiration_time: str | None = None
+    region: str = "home"
+    """The one that knows it, where it isn't a global one."""
 
 
 class FakeNomad:
@@ -180,13 +186,14 @@ class FakeNomad:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
         path = request.url.path.removeprefix("/v1/")
-        return self.faults.applied(path, lambda: self._self(request.headers.get("X-Nomad-Token", "")))
+        region = request.url.params.get("region", "home")
+        return self.faults.applied(path, lambda: self._self(request.headers.get("X-Nomad-Token", ""), region))
 
-    def _self(self, secret: str) -> httpx.Response:
+    def _self(self, secret: str, region: str) -> httpx.Response:
         if not self.acls:
             return nomad_error(400, "ACL support disabled")
         token = self.tokens.get(secret)
-        if token is None:
+        if token is None or not (token.global_ or token.region == region):
             return nomad_error(403, "Permission denied")
         return httpx.Response(
             200,
@@ -320,8 +327,14 @@ class RecordingPlatform:
         """Without it, an id token for whatever audience is asked for."""
         self.exported: Export | None = None
         self.scrubbed: list[str] = []
+        self.removed: list[Kept] = []
+        """Whose lines were scrubbed."""
+        self.id_token_within: list[float] = []
+        """Seconds in which an id token was asked for."""
         self.why_withheld = ""
         self.ended: int | None = None
+        self.placed: dict[str, SecretStr | str] = {}
+        """Files for the next steps, `MINT/NAME`."""
         self.fails_to: dict[str, Exception] = {}
         """What a method raises, by its name; for `keep`, `keep login` and the like too, by the kind of fact."""
 
@@ -330,7 +343,7 @@ class RecordingPlatform:
         if value := self._inputs.get(declared.name, ""):
             return Found(value, f"the input `{declared.name}`")
         names = (name for name in declared.environment if self._environ.get(name))
-        return next((Found(self._environ[name], name) for name in names), None)
+        return next((Found(self._environ[name], name, variable=True) for name in names), None)
 
     def read_file(self, path: str) -> str:
         """Read a file of the machine."""
@@ -338,6 +351,21 @@ class RecordingPlatform:
             return Path(path).read_text("utf-8")
         except OSError as error:
             raise InputError(f"`{path}` can't be read: {error.strerror}.") from None
+
+    def host_path(self, path: str) -> str | None:
+        """Have the next steps see all in one folder of theirs, but what lies outside."""
+        return None if path.startswith("/") else f"/theirs/{path}"
+
+    def place(self, mint: str, name: str, text: SecretStr | str) -> str | None:
+        """Remember a file, and who may read it."""
+        if error := self.fails_to.get("place"):
+            raise error
+        self.placed[f"{mint}/{name}"] = text
+        return f"/theirs/{mint}/{name}"
+
+    def clear(self, mint: str) -> None:
+        """Forget the files of a mint."""
+        self.placed = {name: text for name, text in self.placed.items() if not name.startswith(f"{mint}/")}
 
     def proxy(self, _address: str) -> str:
         """Use none."""
@@ -351,9 +379,10 @@ class RecordingPlatform:
         """Be ready."""
         self._told("preflight")
 
-    def id_token(self, audience: str, _deadline: Deadline) -> SecretStr:
+    def id_token(self, audience: str, deadline: Deadline) -> SecretStr:
         """Return an id token, or none where it is empty."""
         self._told("id token", audience)
+        self.id_token_within.append(deadline.left())
         if self.id_token_value == "":
             raise NoIdentity("There is no id token.")
         return SecretStr(self.id_token_value or jwt(aud=audience))
@@ -375,23 +404,39 @@ class RecordingPlatform:
         self.lines.append(line)
         assert mint == self.plan.mint
 
+    def let_go(self) -> None:
+        """Let whoever revokes begin."""
+
     def kept_all(self) -> None:
         """Note that nothing more is kept."""
         self.ended = len(self.lines)
 
-    def take_kept(self) -> list[str]:
+    def take_kept(self) -> list[Kept]:
         """Return the lines that were kept."""
-        return self.lines
+        return [Kept("", self.lines)] if self.lines else []
 
     def export(self, export: Export) -> None:
         """Remember what is exported."""
         self._told("export")
         self.exported = export
 
-    def scrub(self, secrets: Iterable[SecretStr]) -> None:
+    def exported_as(self, names: Sequence[str]) -> str:
+        """Say what a job says."""
+        return f"Exported as {', '.join(names)}"
+
+    def paths_untold(self, variables: Sequence[str]) -> str:
+        """Name the variables."""
+        return f"{', '.join(variables)}: not exported."
+
+    def revoked_when(self) -> str:
+        """Say that it is a job."""
+        return "when the job ends"
+
+    def scrub(self, kept: Kept, secrets: Iterable[SecretStr], *, undone: bool) -> None:
         """Remember what is scrubbed."""
+        self.removed.append(kept)
         self.scrubbed = [secret.get_secret_value() for secret in secrets]
-        self._told("scrub")
+        self._told("scrub", "undone" if undone else "left")
 
     def say(self, line: str) -> None:
         """Log a line."""
@@ -436,6 +481,7 @@ class World:
         given = dict(INPUTS if inputs is None else inputs)
         given |= {name.replace("_", "-"): value for name, value in more.items()}
         self.events: list[Event] = []
+        self.sent: list[httpx.Request] = []
         self.clock = FakeClock()
         self.nomad = FakeNomad()
         self.vault = FakeVault(self.nomad)
@@ -469,6 +515,7 @@ class World:
 
     def _routed(self, request: httpx.Request) -> httpx.Response:
         self.events.append(("request", f"{request.method} {request.url.path}"))
+        self.sent.append(request)
         return self.vault(request) if request.url.host == "vault.test" else self.nomad(request)
 
     def _trace(self, line: str) -> None:

@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import cast
+
+import httpx
 
 from nomad_token_lab import Lab
 from nomad_token_lab.runner import Step
@@ -27,3 +30,35 @@ def quick_start(lab: Lab, **more: str) -> dict[str, str]:
         "vault-auth-role": "deploy-app",
     }
     return plain | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+def nothing_lives(lab: Lab) -> bool:
+    """Tell whether all that was made since the lab's mark is gone."""
+    lab.settle()
+    return not (lab.nomad.live_tokens() or lab.vault.live_tokens() or lab.vault.live_leases())
+
+
+def accepted(lab: Lab, token: str) -> bool:
+    """Ask Nomad as the next step's `nomad acl token self` does."""
+    return httpx.get(f"{lab.nomad.addr}/v1/acl/token/self", headers={"X-Nomad-Token": token}).status_code == 200
+
+
+def operator(lab: Lab, path: str, **body: object) -> None:
+    """Write to Vault as its operator."""
+    with lab.vault_client() as vault:
+        vault.post(f"/v1/{path}", json=body).raise_for_status()
+
+
+def lend(lab: Lab, **terms: object) -> str:
+    """Make a token that may read the role's credentials, as an operator does."""
+    with lab.vault_client() as vault:
+        made = vault.post("/v1/auth/token/create", json={"policies": ["nomad-deployer"], **terms}).raise_for_status()
+    lab.mark()
+    return cast("str", made.json()["auth"]["client_token"])
+
+
+def lent_inputs(lab: Lab, token: str, **more: str) -> dict[str, str]:
+    """Return the quick start's inputs, with a token in the place of a login."""
+    given = quick_start(lab, vault_auth_method="token", vault_token=token, **more)
+    del given["vault-auth-role"]
+    return given

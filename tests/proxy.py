@@ -1,5 +1,6 @@
 """A forward proxy on loopback: absolute-form requests and CONNECT, and a record of what went through."""
 
+import base64
 import http.client
 import selectors
 import socket
@@ -25,14 +26,35 @@ class Passed:
     target: str
     authorization: str = ""
 
+    @property
+    def host(self) -> str:
+        """The host and the port that were asked for."""
+        return urlsplit(self.target).netloc or self.target
+
 
 @dataclass
 class Proxy:
-    """A running proxy; `passed` grows while it runs, `refuses` is answered instead of passing anything on."""
+    """A running proxy; `passed` grows while it runs, `refuses` is answered instead of passing anything on.
+
+    `names` are hosts that it alone knows, each with the address (`host:port`) that is there; `login` is the
+    `user:password` that it wants, empty for none.
+    """
 
     addr: str = ""
     passed: list[Passed] = field(default_factory=list)
     refuses: int | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    login: str = ""
+
+    def way_to(self, host: str, port: int) -> tuple[str, int]:
+        """Return the host and the port to connect to."""
+        there, _, at = self.names.get(host, f"{host}:{port}").rpartition(":")
+        return there, int(at)
+
+    def refusal_of(self, authorization: str) -> int | None:
+        """Return the status of what is answered instead, where a request is not to go on."""
+        wanted = f"Basic {base64.b64encode(self.login.encode()).decode()}" if self.login else authorization
+        return self.refuses or (None if authorization == wanted else 407)
 
 
 @contextmanager
@@ -64,7 +86,7 @@ class _Requests(BaseHTTPRequestHandler):
             return
         host, _, port = self.path.rpartition(":")
         try:
-            server = socket.create_connection((host.strip("[]"), int(port)), _SECONDS)
+            server = socket.create_connection(self.record.way_to(host.strip("[]"), int(port)), _SECONDS)
         except OSError as error:
             self.send_error(502, str(error))
             return
@@ -81,7 +103,8 @@ class _Requests(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
-        server = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_SECONDS)
+        host, port = self.record.way_to(url.hostname or "", url.port or 80)
+        server = http.client.HTTPConnection(host, port, timeout=_SECONDS)
         try:
             server.request(self.command, url._replace(scheme="", netloc="").geturl() or "/", body, headers)
             answer = server.getresponse()
@@ -103,10 +126,12 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _let_through(self) -> bool:
         """Record the request, and tell whether it is to go on."""
-        self.record.passed.append(Passed(self.command, self.path, self.headers.get("Proxy-Authorization", "")))
-        if self.record.refuses is None:
+        authorization = self.headers.get("Proxy-Authorization", "")
+        self.record.passed.append(Passed(self.command, self.path, authorization))
+        status = self.record.refusal_of(authorization)
+        if status is None:
             return True
-        self.send_error(self.record.refuses)
+        self.send_error(status)
         return False
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nomad_token_lab import Answer, Dialect, Fault, Lab
+from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
 
 Arrange = Callable[[Lab], None]
 
@@ -55,8 +56,27 @@ class Refusal:
     arrange: Arrange = lambda _: None
     inputs: dict[str, str] = field(default_factory=dict)
     dialect: Dialect = Dialect.VAULT
+    regions: tuple[str, ...] = ("global",)
 
 
+def trusted_by_nomad(lab: Lab) -> None:
+    """Have Nomad itself trust a deploy, for its own address."""
+    with lab.nomad_client() as nomad:
+        nomad_trust(NomadTrust(lab.github.addr, lab.nomad.addr), nomad)
+
+
+def without_rules(lab: Lab) -> None:
+    """Have Nomad trust a deploy, and give it nothing."""
+    trusted_by_nomad(lab)
+    lab.nomad.binding_rules.clear()
+
+
+def skewed(lab: Lab) -> None:
+    """Put Vault's clock an hour back."""
+    lab.vault.clock.offset -= 3600
+
+
+WITHOUT_VAULT = {"role": "", "vault-addr": "", "vault-auth-role": ""}
 REFUSALS = [
     Refusal(
         "wrong_audience",
@@ -212,7 +232,7 @@ REFUSALS = [
         "last_use",
         "A login for a single use is refused before anything is read with it.",
         4,
-        ("single use", "token_num_uses"),
+        ("for one use", "token_num_uses"),
         arrange=jwt_role(token_num_uses=1),
     ),
     Refusal(
@@ -252,10 +272,58 @@ REFUSALS = [
         "verify_refused",
         "A token that Nomad does not accept in time is undone.",
         75,
-        ("does not accept the token", "nomad-region", "another cluster"),
+        ("does not accept the token", "nomad-region", "another Nomad"),
         arrange=fault(
             "nomad", "GET", "/v1/acl/token/self", Answer(403, "Permission denied", content_type="text/plain")
         ),
         inputs={"timeout": "1s"},
+    ),
+    Refusal(
+        "clock_skew",
+        "A clock that is off is named by what it makes of the id token, and measured.",
+        75,
+        ("not yet valid", "The clocks of Vault", "Vault's clock is 1 h behind this machine's."),
+        arrange=skewed,
+        inputs={"timeout": "1s"},
+    ),
+    Refusal(
+        "other_region",
+        "A local token is told to be another region's, with what would make it global.",
+        4,
+        ("is not known in the region `eu`", "global=true"),
+        inputs={"nomad-region": "eu"},
+        regions=("global", "eu"),
+    ),
+    Refusal(
+        "nomad_unknown_method",
+        "An auth method that Nomad does not have is named, with the line that lists them.",
+        5,
+        ('auth-method "nobody" not found', "nomad acl auth-method list"),
+        arrange=trusted_by_nomad,
+        inputs=WITHOUT_VAULT | {"nomad-auth-method": "nobody"},
+    ),
+    Refusal(
+        "nomad_no_rule",
+        "A login that no binding rule fits shows what the id token says.",
+        4,
+        ("no role or policy bindings matched", "not verified", "nomad acl binding-rule list"),
+        arrange=without_rules,
+        inputs=WITHOUT_VAULT | {"nomad-auth-method": "github"},
+    ),
+    Refusal(
+        "nomad_acl_disabled",
+        "Without Vault it is Nomad's own answer.",
+        4,
+        ("ACL support disabled", "acl { enabled = true }"),
+        arrange=switch("nomad", "acl_enabled", on=False),
+        inputs=WITHOUT_VAULT | {"nomad-auth-method": "github"},
+    ),
+    Refusal(
+        "nomad_management_token_wrong",
+        "A token that may not make tokens is told apart from one of Vault's.",
+        4,
+        ("Nomad refused to make a token: Permission denied", "`nomad-management-token` is not a management token"),
+        inputs=WITHOUT_VAULT
+        | {"policies": "deployer", "nomad-management-token": "11111111-2222-3333-4444-555555555555"},
     ),
 ]

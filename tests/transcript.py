@@ -14,12 +14,14 @@ _VARYING = (
     (re.compile(r"\bhvb\.[\w-]+"), "<batch token>"),
     (re.compile(r"/creds/(\w+)/\w{24}"), r"/creds/\1/<lease>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time of day>"),
+    (re.compile(r"\b(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\b"), "<time of day>"),
     (re.compile(r"in \d+ ms"), "in <n> ms"),
+    (re.compile(r'"seal":"[0-9a-f]{64}"'), '"seal":"<seal>"'),
     (re.compile(r"nomad_token_[0-9a-f]{8}_"), "nomad_token_<mint>_"),
     (re.compile(r"nomad-token-[0-9a-f]{8}-\d{8}T\d+"), "nomad-token-<mint>-<time>"),
     (re.compile(r'"mint":"[0-9a-f]{8}"'), '"mint":"<mint>"'),
     (re.compile(r'"accessor":"\w{24}"'), '"accessor":"<vault accessor>"'),
+    (re.compile(r"-accessor \w{24}"), "-accessor <vault accessor>"),
     (re.compile(r"nomad-token/[\d.]+"), "nomad-token/<version>"),
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -81,6 +83,11 @@ def _settled(text: str, lab: Lab) -> str:
             address.replace(":", "%3A").replace("/", "%2F"), f"http://{server}"
         )
         text = text.replace(json.dumps(address)[1:-1], f"http://{server}")
+    return masked(text)
+
+
+def masked(text: str) -> str:
+    """Put a word in the place of each thing that is another one in each run, but for addresses."""
     for pattern, name in _VARYING:
         text = pattern.sub(name, text)
     names: dict[str, str] = {}

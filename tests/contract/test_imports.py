@@ -17,7 +17,10 @@ _NEVER = (
     "nomad_token_lab",
     "yaml",
 )
-_ROAD = "import sys; sys.modules['httpx._main'] = None; import nomad_token.__main__; {step}; print(*sys.modules)"
+_ROAD = (
+    "import sys; sys.modules['httpx._main'] = None; import nomad_token.__main__, nomad_token.ending, "
+    "nomad_token.platforms.action; {step}; print(*sys.modules)"
+)
 
 
 def modules(step: str) -> set[str]:

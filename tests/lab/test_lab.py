@@ -1,10 +1,13 @@
 """The lab as a whole: its start and stop, its clocks, its command."""
 
+import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -81,6 +84,36 @@ def test_the_command_serves_until_it_is_told_to_stop(http: httpx.Client, number:
 
     assert answer.status_code == 200
     assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl", "jq"))), reason="needs bash, curl and jq")
+def test_an_empty_one_is_set_up_with_the_lines_that_it_prints(tmp_path: Path) -> None:
+    """What `lab --empty` prints is pasted into a shell: Nomad is bootstrapped, a deploy trusted, and a token minted."""
+    program = f"{sys.executable} -m nomad_token"
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    command = [*program.split(), "lab", "--empty"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout
+        lines = [
+            line.strip() for line in itertools.takewhile(lambda line: not line.startswith("Serving"), process.stdout)
+        ]
+        exports = [line for line in lines if line.startswith("export ") and "NOMAD_TOKEN" not in line]
+        setting_up = lines[next(at for at, line in enumerate(lines) if line.startswith("nomad-token bootstrap")) :]
+        script = [
+            f'nomad-token() {{ {program} "$@"; }}',
+            *(line for line in exports if "curl" not in line),
+            *(f"{line} --yes" if line.endswith("apply") else line for line in setting_up),
+            *(line for line in exports if "curl" in line),
+            "nomad-token run --role deployer --vault-auth-role deploy-app -- true",
+        ]
+        shell = ["bash", "-ec", "\n".join(script)]
+        ran = subprocess.run(shell, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ)  # noqa: S603
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "Proven: Vault minted a token of nomad/creds/deployer" in ran.stderr
+    assert "Vault revoked the lease, and Nomad refuses it" in ran.stderr
 
 
 def test_the_command_says_that_a_port_is_taken() -> None:

@@ -29,6 +29,29 @@ def test_a_job_is_registered_where_the_policy_allows_it(ways: Ways) -> None:
     assert [stub["ID"] for stub in ways.nomad("GET", "jobs?namespace=prod-eu&prefix=a").json()] == ["app"]
 
 
+def test_namespaces_are_seen_by_who_may_do_something_there(ways: Ways) -> None:
+    """A manager sees all, others those in which they have any capability; managers alone make them."""
+    token = _token(ways, 'namespace "prod-*" { capabilities = ["read-job"] }')
+
+    assert ways.nomad("PUT", "namespace/prod-eu", {"Name": "prod-eu"}).status_code == 200
+    assert text(ways.nomad("PUT", "namespace/x", {"Name": "x"}, token=token)) == (403, "Permission denied")
+    assert [one["Name"] for one in ways.nomad("GET", "namespaces").json()] == ["default", "prod-eu"]
+    assert [one["Name"] for one in ways.nomad("GET", "namespaces", token=token).json()] == ["prod-eu"]
+
+
+def test_a_policy_is_read_out(ways: Ways) -> None:
+    """`RulesJSON` holds the rules with their shorthands written out (nomad, acl/policy.go)."""
+    rules = 'namespace "prod-*" { policy = "read" } node { policy = "write" }'
+    ways.nomad("PUT", "acl/policy/p", {"Name": "p", "Rules": rules})
+    read = ways.nomad("GET", "acl/policy/p").json()
+
+    assert read["Rules"] == rules
+    assert [one["Name"] for one in read["RulesJSON"]["Namespaces"]] == ["prod-*"]
+    assert {"list-jobs", "read-job"} <= set(read["RulesJSON"]["Namespaces"][0]["Capabilities"])
+    assert "submit-job" not in read["RulesJSON"]["Namespaces"][0]["Capabilities"]
+    assert read["RulesJSON"]["Node"] == {"Policy": "write"}
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [({}, "Job must be specified"), ({"Job": {"Name": "x"}}, "Job ID hasn't been provided")],

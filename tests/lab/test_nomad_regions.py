@@ -132,4 +132,4 @@ def test_a_region_without_a_leader_leaves_the_other_alone(two: Ways) -> None:
 
     assert _self(two, made, "eu").status_code == 200
     wanted = {"Type": "client", "Policies": ["x"], "Global": True}
-    assert text(two.nomad("POST", "acl/token?region=eu", wanted)) == (500, "No cluster leader")
+    assert text(two.nomad("POST", "acl/token?region=eu", wanted)) == (500, "rpc error: No cluster leader")

@@ -102,7 +102,10 @@ def test_a_proxy_may_want_a_header(ways: Ways) -> None:
 
 @pytest.mark.parametrize("team", ["team", "team/platform"])
 def test_creds_come_from_the_engine_of_the_namespace(ways: Ways, team: str) -> None:
-    """Login in the root, engine below: the policy names the whole path, the lease id ends with the namespace's."""
+    """Login in the root, engine below: the policy names the whole path, the lease id ends with the namespace's.
+
+    The lease does not end with the login, and is revoked where it is.
+    """
     ways.lab.vault.dialect = Dialect.OPENBAO
     at, header = "", {"X-Vault-Token": ways.lab.root_token.get_secret_value()}
     for part in team.split("/"):
@@ -123,8 +126,11 @@ def test_creds_come_from_the_engine_of_the_namespace(ways: Ways, team: str) -> N
     minted = ways.http.get(f"{ways.lab.vault.addr}/v1/nomad/creds/deployer", headers=by_header).json()
     here = ways.creds(token)
     ways.vault("POST", "auth/token/revoke-self", token=token)
+    after = ways.nomad("GET", "acl/token/self", token=minted["data"]["secret_id"]).status_code
+    ways.vault("POST", f"{team}/sys/leases/revoke", {"lease_id": minted["lease_id"]})
 
     assert len(minted["lease_id"].split(".")) == 2
+    assert after == 200
     assert ways.nomad("GET", "acl/token/self", token=minted["data"]["secret_id"]).status_code == 403
     assert refusal(here) == (403, ["1 error occurred:\n\t* permission denied\n\n"])
 

@@ -2,15 +2,9 @@
 
 import pytest
 
-from jobs import quick_start
+from jobs import operator, quick_start
 from nomad_token_lab import Lab
 from nomad_token_lab.runner import Step
-
-
-def operator(lab: Lab, path: str, **body: object) -> None:
-    """Write to Vault as its operator."""
-    with lab.vault_client() as vault:
-        vault.post(f"/v1/{path}", json=body).raise_for_status()
 
 
 def login_role(lab: Lab, **changed: object) -> None:

@@ -14,7 +14,7 @@ from transcript import Page
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
 def test_refusal(refusal: Refusal, tmp_path: Path, page: SnapshotAssertion) -> None:
     """The exit code, the cause and the fix are as they should be; nothing is alive, and the post-step agrees."""
-    with Lab(trust=True, dialect=refusal.dialect) as lab:
+    with Lab(trust=True, dialect=refusal.dialect, regions=refusal.regions) as lab:
         refusal.arrange(lab)
         lab.mark()
         step = on(lab, tmp_path)

@@ -7,27 +7,10 @@ import httpx
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from jobs import on, quick_start
+from jobs import accepted, nothing_lives, on, operator, quick_start
 from nomad_token_lab import CLOSE, Answer, Dialect, Fault, Lab, Profile
 from nomad_token_lab.runner import Step
 from transcript import Page
-
-
-def nothing_lives(lab: Lab) -> bool:
-    """Tell whether all that was made since the lab's mark is gone."""
-    lab.settle()
-    return not (lab.nomad.live_tokens() or lab.vault.live_tokens() or lab.vault.live_leases())
-
-
-def accepted(lab: Lab, token: str) -> bool:
-    """Ask Nomad as the next step's `nomad acl token self` does."""
-    return httpx.get(f"{lab.nomad.addr}/v1/acl/token/self", headers={"X-Nomad-Token": token}).status_code == 200
-
-
-def operator(lab: Lab, path: str, **body: object) -> None:
-    """Write to Vault as its operator."""
-    with lab.vault_client() as vault:
-        vault.post(f"/v1/{path}", json=body).raise_for_status()
 
 
 def test_plain_road(lab: Lab, step: Step, page: SnapshotAssertion) -> None:

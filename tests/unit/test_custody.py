@@ -1,12 +1,22 @@
 """Custody: masked and saved before anything else happens."""
 
+import errno
+import json
+from datetime import timedelta
+
 import pytest
 from pydantic import SecretStr
 
 from fakes import ASKED_LOGIN, CANARY, LEASE, LOGIN, PLAN, Event, RecordingPlatform
+from nomad_token.clients.tls import Tls
+from nomad_token.clients.vault import VaultPlace
 from nomad_token.custody import Custody
+from nomad_token.errors import InputError
+from nomad_token.seal import genuine
 from nomad_token.signals import Signals
-from nomad_token.state import MOST_BYTES, Asked, Plan, Settled
+from nomad_token.state import MOST_BYTES, Asked, Plan, Renewed, Settled, dumps
+
+LATER = LOGIN.ends and LOGIN.ends + timedelta(hours=1)
 
 
 def platform() -> RecordingPlatform:
@@ -104,6 +114,105 @@ def test_state_is_bounded() -> None:
         kept.asked(fact)
 
     assert 0.8 * MOST_BYTES < sum(len(line.encode()) for line in on.lines) <= MOST_BYTES
+
+
+def test_plan_is_bounded() -> None:
+    """A plan that the runner can't hand over is told before anything is asked, with the input that makes it long."""
+    on = platform()
+    bundle = PLAN.model_copy(update={"vault": VaultPlace(address="https://vault.test", tls=Tls(ca="x" * MOST_BYTES))})
+
+    with pytest.raises(InputError) as refused:
+        custody(on, bundle)
+    custody(on, bundle.model_copy(update={"revoke": False}))
+
+    assert "64 KiB: nothing was minted" in refused.value.what
+    assert "environment variables" in refused.value.why
+    assert "`vault-ca-cert`" in refused.value.fix
+    assert on.events == []
+
+
+def filled(kept: Custody, on: RecordingPlatform, size: int) -> None:
+    """Fill the state until it has exactly *size* bytes, with entries that are short enough each."""
+    while (left := size - sum(len(line.encode()) for line in on.lines)) > 0:
+        empty = len(dumps(Asked(what="creds", path="", at=ASKED_LOGIN.at)))
+        kept.asked(Asked(what="creds", path="x" * (left - empty if left < 9000 else 4000), at=ASKED_LOGIN.at))
+
+
+def test_state_may_be_full() -> None:
+    """All 64 KiB may be used, and not a byte more; what is too much is a full disk's error, with its number."""
+    on = platform()
+    kept = custody(on)
+    filled(kept, on, MOST_BYTES)
+
+    with pytest.raises(OSError, match="64 KiB") as refused:
+        kept.settle()
+
+    assert sum(len(line.encode()) for line in on.lines) == MOST_BYTES
+    assert refused.value.errno == errno.EFBIG
+
+
+@pytest.mark.parametrize(("size", "is_saved"), [(MOST_BYTES // 2 - 1, True), (MOST_BYTES // 2, False)])
+def test_renewal_is_saved_while_half_is_free(size: int, is_saved: bool) -> None:  # noqa: FBT001 - a column
+    """A renewal takes no room from what must be saved after it; what lives longer is known here all the same."""
+    on = platform()
+    kept = custody(on)
+    kept.hold([LOGIN.token], LOGIN)
+    filled(kept, on, size)
+    kept.renewed(Renewed(ends=LATER))
+
+    assert (on.facts[-1] == Renewed(ends=LATER)) is is_saved
+    assert kept.ledger.facts[-1] == Renewed(ends=LATER)
+
+
+def test_plan_may_be_long() -> None:
+    """A plan of exactly 64 KiB is kept."""
+    on = platform()
+    room = MOST_BYTES - len(dumps(with_authority("")).encode())
+    custody(on, with_authority("x" * room))
+
+    assert len(on.lines[0].encode()) == MOST_BYTES
+    with pytest.raises(InputError, match="64 KiB"):
+        custody(platform(), with_authority("x" * (room + 1)))
+
+
+def with_authority(text: str) -> Plan:
+    """Return a plan that is as long as one likes."""
+    return PLAN.model_copy(update={"vault": VaultPlace(address="https://vault.test", tls=Tls(ca=text))})
+
+
+def test_what_is_lent_seals_each_entry() -> None:
+    """Whoever knows what is lent can tell that the entries are this mint's, all of them, and in their order."""
+    on = platform()
+    key = SecretStr("hvs.lent")
+    kept = Custody(on, Signals(), plan=PLAN, lent=key)
+    kept.asked(ASKED_LOGIN)
+    kept.hold([LOGIN.token], LOGIN)
+
+    assert genuine(on.lines, key, PLAN.mint) == on.lines
+    assert genuine(on.lines, SecretStr("hvs.another"), PLAN.mint) == []
+    assert genuine(on.lines, key, "another") == []
+    assert [json.loads(line)["number"] for line in on.lines] == [0, 1, 2]
+
+
+def test_mask_saves_nothing() -> None:
+    """What is there already makes nothing that is to be undone."""
+    on = platform()
+    custody(on).mask(SecretStr(CANARY))
+
+    assert on.events == [("keep", "plan"), ("mask", CANARY)]
+
+
+def test_renewals_leave_room() -> None:
+    """A command that runs for days is renewed often: what must be saved after that is still saved."""
+    on = platform()
+    kept = custody(on)
+    kept.hold([LOGIN.token], LOGIN)
+    for _ in range(2000):
+        kept.renewed(Renewed(ends=LOGIN.ends))
+    kept.settle()
+
+    assert on.facts[-2:] == [Renewed(ends=LOGIN.ends), Settled()]
+    assert sum(len(line.encode()) for line in on.lines) <= MOST_BYTES
 
 
 def test_secret_is_not_in_repr() -> None:

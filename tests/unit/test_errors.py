@@ -13,7 +13,7 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 def test_exit_codes_are_unique() -> None:
     """No two kinds of error end in the same exit code, and none in a success or a signal's."""
-    codes = [kind.exit_code for kind in KINDS] + [Cancelled(number).exit_code for number in (2, 15)]
+    codes = [kind.exit_code for kind in KINDS] + [Cancelled(number).exit_code for number in (1, 2, 15)]
 
     assert len(set(codes)) == len(codes)
     assert 0 not in codes
@@ -29,9 +29,10 @@ def test_exit_codes_are_those_that_are_promised() -> None:
         "NotFound": 5,
         "LiveTokenLeft": 6,
         "Temporary": 75,
+        "NotStarted": 125,
     }
     listed = dict(re.findall(r"^(?:[├└]── )?(\w+) +(\d+)", errors.__doc__ or "", re.MULTILINE))
-    assert listed == {kind.__name__: str(kind.exit_code) for kind in KINDS} | {"Cancelled": "130"}
+    assert listed == {kind.__name__: str(kind.exit_code) for kind in KINDS} | {"Cancelled": "129"}
 
 
 def test_titles_differ() -> None:

@@ -1,16 +1,18 @@
 """What the next steps get."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from fakes import World
 from nomad_token.credential import Credential
-from nomad_token.exports import OUTPUTS, exported, into_environment, rfc3339
+from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs
+from nomad_token.outputs import OUTPUTS
+from nomad_token.platforms.base import plain as as_text
 
 SECRET = "5ec7e700-0000-4000-8000-000000000001"
 PLAIN = Credential(
@@ -33,14 +35,14 @@ def job(**inputs: str) -> JobInputs:
     return JobInputs.read(World(None, **inputs).platform.lookup)
 
 
-def plain(values: Any) -> dict[str, str]:  # noqa: ANN401
-    """Reveal the secrets among *values*."""
-    return {name: getattr(value, "get_secret_value", lambda value=value: value)() for name, value in values.items()}
+def plain(values: Mapping[str, object]) -> dict[str, str]:
+    """Return *values* as a platform writes them."""
+    return {name: as_text(value) for name, value in values.items()}
 
 
 def test_outputs_of_a_plain_token() -> None:
     """Each output that is declared is there, as text, and no other."""
-    outputs = plain(exported(PLAIN, job(), {}).outputs)
+    outputs = plain(exported([PLAIN], job(), {}).outputs)
 
     assert set(outputs) == set(OUTPUTS)
     credentials = json.loads(outputs.pop("credentials"))
@@ -72,7 +74,7 @@ def test_outputs_of_a_plain_token() -> None:
 
 def test_what_cannot_be_known_is_empty() -> None:
     """An output that can't be known is there and empty; in `credentials` it is null."""
-    outputs = plain(exported(BARE, job(), {}).outputs)
+    outputs = plain(exported([BARE], job(), {}).outputs)
 
     unknown = {"lease-id", "lease-duration", "lease-renewable", "expires-at", "policies", "type"}
     assert {name for name, value in outputs.items() if value == ""} == unknown
@@ -83,14 +85,14 @@ def test_what_cannot_be_known_is_empty() -> None:
 def test_not_renewable_is_known() -> None:
     """False and 0 are known: they are not empty."""
     known = BARE.model_copy(update={"lease_renewable": False, "lease_duration": 0, "policies": ()})
-    outputs = plain(exported(known, job(), {}).outputs)
+    outputs = plain(exported([known], job(), {}).outputs)
 
     assert (outputs["lease-renewable"], outputs["lease-duration"], outputs["policies"]) == ("false", "0", "[]")
 
 
 def test_credentials_hold_no_secret() -> None:
     """The secret is in the output `token`, and in no other, and in no repr."""
-    export = exported(PLAIN, job(), {})
+    export = exported([PLAIN], job(), {})
     outputs = plain(export.outputs)
     del outputs["token"]
 
@@ -100,7 +102,7 @@ def test_credentials_hold_no_secret() -> None:
 
 def test_token_output_may_be_left_out() -> None:
     """Without `export-output` there is no output `token` at all; the rest is there."""
-    outputs = exported(PLAIN, job(export_output="false"), {}).outputs
+    outputs = exported([PLAIN], job(export_output="false"), {}).outputs
 
     assert set(outputs) == set(OUTPUTS) - {"token"}
 
@@ -120,14 +122,14 @@ def test_into_environment(export_env: str, kind: str, goes: bool) -> None:  # no
     credential = PLAIN.model_copy(update={"type": kind})
 
     assert into_environment(credential, job(export_env=export_env)) is goes
-    assert ("NOMAD_TOKEN" in exported(credential, job(export_env=export_env), {}).variables) is goes
+    assert ("NOMAD_TOKEN" in exported([credential], job(export_env=export_env), {}).variables) is goes
 
 
 def test_variables() -> None:
     """The variables are the token, under the name that was asked for, and the places."""
     credential = PLAIN.model_copy(update={"env_name": "DEPLOY_TOKEN"})
 
-    assert plain(exported(credential, job(), {"NOMAD_ADDR": "https://n"}).variables) == {
+    assert plain(exported([credential], job(), {"NOMAD_ADDR": "https://n"}).variables) == {
         "NOMAD_ADDR": "https://n",
         "DEPLOY_TOKEN": SECRET,
     }

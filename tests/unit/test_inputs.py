@@ -6,12 +6,11 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import INPUTS, World
-from nomad_token import conflicts
 from nomad_token.errors import InputError
-from nomad_token.inputs import JobInputs, NomadInputs, check_names
+from nomad_token.inputs import JobInputs, check_names
 from nomad_token.issuers.vault import VaultIssuer
-from nomad_token.mint import Order
-from nomad_token.order import all_declared
+from nomad_token.order import Order, all_declared
+from nomad_token.places import NomadInputs
 from nomad_token.vault_auth.jwt import Jwt
 
 NAMES = [one.name for one in all_declared()]
@@ -89,6 +88,7 @@ SECRETS = [
     "nomad-client-key",
     "nomad-headers",
 ]
+_SECURE = {"vault-addr": "https://vault.test:8200", "nomad-addr": "https://nomad.test:4646"}
 _MANAGED = {
     "role": "",
     "vault-addr": "",
@@ -96,11 +96,34 @@ _MANAGED = {
     "issuer": "nomad-management",
     "nomad-management-token": "canary-canary",
 }
-OF_NOMAD = dict.fromkeys(("policies", "nomad-roles", "type", "global", "ttl"), _MANAGED) | {
-    "nomad-auth-method": {"role": "", "vault-addr": "", "vault-auth-role": ""}
+# What else is given with a value of the table, so that it is the value that is wrong.
+BESIDE: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("policies", "nomad-roles", "type"), _MANAGED),
+    **dict.fromkeys(("global", "ttl"), _MANAGED | {"policies": "deployer"}),
+    "nomad-auth-method": {"role": "", "vault-addr": "", "vault-auth-role": ""},
+    **{
+        f"{server}-{name}": _SECURE | {f"{server}-client-key": "canary-canary"} if name == "client-cert" else _SECURE
+        for server in ("vault", "nomad")
+        for name in ("ca-cert", "client-cert", "tls-server-name", "skip-verify")
+    },
 }
 BAD = {
-    "role": ["nomad/creds/deployer", "-x", "x.", "a b", "$(id)", "größe"],
+    "role": [
+        "nomad/creds/deployer",
+        "-x",
+        "x.",
+        "a b",
+        "$(id)",
+        "größe",
+        "a |",
+        "| A",
+        "a | PATH",
+        "a | 1A",
+        "a | A | B",
+        "a | A\nb | A",
+        "a | A_B\nb | a_b",
+        "\n".join(f"r{number} | R{number}" for number in range(33)),
+    ],
     "vault-addr": [
         "vault.example.com",
         "ftp://vault",
@@ -119,13 +142,13 @@ BAD = {
     ],
     "vault-namespace": ["a\nb", "a\x00b", "x" * 600],
     "vault-auth-namespace": ["a\nb"],
-    "vault-mount": ["a b", "../x", "a//b", "a/../b", "?", "größe"],
+    "vault-mount": ["a b", "../x", "a//b", "a/../b", "./x", "a/./b", "?", "größe"],
     "vault-auth-method": ["JWT ", "oidc", "approle2"],
     "vault-auth-path": ["a b", "..", "?"],
     "vault-auth-role": ["a\nb"],
     "audience": ["a\nb", "x" * 600],
     "vault-ca-cert": ["/no/such/file", "bm8gUEVN", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----"],
-    "vault-client-cert": ["/no/such/file", "-----BEGIN CERTIFICATE-----\nx"],
+    "vault-client-cert": ["/no/such/file"],
     "vault-tls-server-name": ["a\nb"],
     "vault-skip-verify": ["maybe"],
     "nomad-ca-cert": ["/no/such/file"],
@@ -180,7 +203,7 @@ def test_wrong_value_names_the_input_as_typed(name: str, value: str) -> None:
     if value.endswith(" "):
         # A platform trims; what is left is wrong all the same.
         value = f"x{value.strip()}"
-    text = refused(**OF_NOMAD.get(name, {}) | {name: value})
+    text = refused(**BESIDE.get(name, {}) | {name: value})
 
     assert f"`{name}`" in text
     assert text.endswith(".")
@@ -202,6 +225,21 @@ def test_missing_input(name: str, also: tuple[str, ...]) -> None:
 
     assert f"`{name}` is missing" in text
     assert all(variable in text for variable in also)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"vault-auth-method": "token", "vault-auth-role": ""},
+        {"role": "", "vault-addr": "", "vault-auth-role": "", "policies": "deployer"},
+    ],
+)
+def test_missing_secret_is_not_looked_for_in_the_environment(inputs: dict[str, str]) -> None:
+    """The action reads no credential from the environment, so it is not said that one would serve from there."""
+    text = refused(**inputs)
+
+    assert "is missing: give it under `with:`. " in text
+    assert "or set" not in text
 
 
 def test_all_missing_at_once() -> None:
@@ -244,8 +282,10 @@ GOOD: list[tuple[str, str, Callable[[Order], object], object]] = [
     ("export-output", "false", lambda read: read.job.export_output, False),
     ("revoke", "False", lambda read: read.job.revoke, False),
     ("vault-mount", "/team/nomad-eu/", lambda read: getattr(read.issuer, "vault_mount", ""), "team/nomad-eu"),
-    ("role", "team-a.deploy_er", lambda read: getattr(read.issuer, "role", ""), "team-a.deploy_er"),
-    ("role", "x", lambda read: getattr(read.issuer, "role", ""), "x"),
+    ("role", "team-a.deploy_er", lambda read: getattr(read.issuer, "role", ()), (("team-a.deploy_er", ""),)),
+    ("role", "x", lambda read: getattr(read.issuer, "role", ()), (("x", ""),)),
+    ("role", "x | A_B", lambda read: getattr(read.issuer, "role", ()), (("x", "A_B"),)),
+    ("role", "a|A\n\n  b |B\n", lambda read: getattr(read.issuer, "role", ()), (("a", "A"), ("b", "B"))),
 ]
 
 
@@ -253,6 +293,11 @@ GOOD: list[tuple[str, str, Callable[[Order], object], object]] = [
 def test_good_value(name: str, value: str, get: Callable[[Order], object], expected: object) -> None:
     """What people write is understood."""
     assert get(order(**{name: value})) == expected
+
+
+def test_wrong_variable_of_a_line_is_quoted() -> None:
+    """Of several lines the one word is told that can't be a variable."""
+    assert "holds `READ-TOKEN`, which is not a variable's name" in refused(role="a | A\nb | READ-TOKEN")
 
 
 @pytest.mark.parametrize("scheme", ["HTTPS", "Https"])
@@ -322,6 +367,7 @@ def test_unknown_name(typed: str) -> None:
         ("exportenv", "export-env"),
         ("outputtoken", "export-output"),
         ("secrets", "role"),
+        ("token", "vault-token"),
     ],
 )
 def test_vault_actions_names(typed: str, called: str) -> None:
@@ -332,7 +378,7 @@ def test_vault_actions_names(typed: str, called: str) -> None:
     assert f"`{called}`" in text
 
 
-@pytest.mark.parametrize("typed", ["token", "exporttoken", "jwtprivatekey", "pki"])
+@pytest.mark.parametrize("typed", ["exporttoken", "jwtprivatekey", "pki"])
 def test_vault_actions_other_names(typed: str) -> None:
     """A name of vault-action's that has nothing here yet is not taken for something else of ours."""
     assert "did you mean" not in refused(**{typed: "x"})
@@ -341,42 +387,6 @@ def test_vault_actions_other_names(typed: str) -> None:
 def test_several_unknown_names() -> None:
     """All unknown names are told at once."""
     assert len(refused(url="x", rolle="y").splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("inputs", "named"),
-    [
-        ({"export_env": "false", "export_output": "false"}, ["export-env", "export-output"]),
-        ({"audience": "x", "id_token": "a.b.c"}, ["audience", "id-token"]),
-        ({"verify": "required", "nomad_addr": ""}, ["verify", "nomad-addr"]),
-        ({"nomad_headers": "X-A: b", "nomad_addr": ""}, ["nomad-headers", "nomad-addr"]),
-        ({"type": "management", "policies": "x"}, ["type: management", "policies"]),
-        ({"vault_auth_method": "cert"}, ["vault-auth-method: cert", "vault-client-cert"]),
-    ],
-)
-def test_conflicts(inputs: dict[str, str], named: list[str]) -> None:
-    """Inputs that can't stand together are refused, both by name."""
-    text = refused(**inputs)
-
-    assert all(f"`{name}" in text for name in named)
-
-
-def test_no_conflict_goes_untested() -> None:
-    """The table of conflicts has as many rows as the test above."""
-    assert len(conflicts.CONFLICTS) == 6
-
-
-@pytest.mark.parametrize("spelt", ["False", "FALSE", "0", "no"])
-def test_conflict_is_found_however_false_is_spelt(spelt: str) -> None:
-    """What reads as false conflicts as false."""
-    with pytest.raises(InputError):
-        order(export_env="false", export_output=spelt)
-
-
-@pytest.mark.parametrize("name", ["NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"])
-def test_token_does_not_take_the_place_of_a_place(name: str) -> None:
-    """A token exported as `NOMAD_ADDR` would be sent to a name server: the variable is refused by name."""
-    assert "`env-name`" in refused(env_name=name, nomad_region="eu", nomad_namespace="apps")
 
 
 def test_id_token_is_a_secret() -> None:

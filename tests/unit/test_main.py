@@ -15,7 +15,8 @@ import pytest
 
 from fakes import INPUTS, NOMAD, VAULT, World, jwt, vault_error
 from nomad_token import __version__
-from nomad_token.__main__ import command, step
+from nomad_token.__main__ import step
+from nomad_token.command_line import command
 from nomad_token_lab.runner import pairs
 
 LOGIN, CREDS = "auth/jwt/login", "nomad/creds/deployer"
@@ -282,14 +283,6 @@ def test_not_in_a_workflow(name: str) -> None:
 
     assert step(name, {}, out) == 2
     assert "GITHUB_ACTIONS" in out.getvalue()
-
-
-def test_command_runs_a_step() -> None:
-    """`nomad-token revoke` is the step's program too."""
-    out, err = io.StringIO(), io.StringIO()
-
-    assert command(["revoke"], {"GITHUB_ACTIONS": "true"}, out, err) == 0
-    assert "nothing was saved" in out.getvalue()
 
 
 @pytest.mark.parametrize(("argv", "code"), [(["--version"], 0), (["--help"], 0), ([], 2), (["fly"], 2)])

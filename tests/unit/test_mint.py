@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from fakes import GONE, NOMAD, VAULT, World, nomad_error, vault_error
+from fakes import GONE, INPUTS, NOMAD, VAULT, RecordingPlatform, World, nomad_error, vault_error
 from nomad_token.errors import Cancelled, Error, InputError, LiveTokenLeft, NoIdentity, NotFound, Refused, Temporary
 from nomad_token.mint import mint
 from nomad_token.outside import Outside
@@ -92,7 +92,7 @@ def test_what_is_exported() -> None:
     }
     assert export.outputs["accessor-id"] == token.accessor_id
     assert export.outputs["type"] == "client"
-    assert export.outputs["policies"] == '["deployer"]'
+    assert export.outputs["policies"] == ("deployer",)
     # 30 min of lease, within an hour of login
     assert export.outputs["expires-at"] == "2026-03-04T05:36:07Z"
 
@@ -105,7 +105,7 @@ def test_end_is_the_earlier_one() -> None:
 
     assert world.platform.exported
     assert world.platform.exported.outputs["expires-at"] == "2026-03-04T05:07:07Z"
-    assert world.platform.exported.outputs["lease-duration"] == "1800"
+    assert world.platform.exported.outputs["lease-duration"] == 1800
 
 
 def test_plain_road_leaves_nothing() -> None:
@@ -301,7 +301,7 @@ def test_no_identity() -> None:
     assert world.requests == []
 
 
-@pytest.mark.parametrize(("kind", "uses", "text"), [("batch", 0, "batch token"), ("service", 1, "single use")])
+@pytest.mark.parametrize(("kind", "uses", "text"), [("batch", 0, "batch token"), ("service", 1, "for one use")])
 def test_login_that_cannot_be_undone_is_refused(kind: str, uses: int, text: str) -> None:
     """A batch token, or one with too few uses, is refused before a credential is read with it."""
     world = World()
@@ -359,8 +359,8 @@ def test_nomad_that_cannot_be_reached_is_a_warning() -> None:
     minted(world)
 
     assert world.platform.exported
-    assert world.platform.exported.outputs["type"] == ""
-    assert world.platform.exported.outputs["policies"] == ""
+    assert world.platform.exported.outputs["type"] is None
+    assert world.platform.exported.outputs["policies"] is None
     assert sum(world.clock.slept) <= 5
     (warning,) = world.told("warning")
     assert "nomad-addr" in warning
@@ -500,6 +500,24 @@ def test_cancel_in_a_wait() -> None:
     assert world.alive == []
 
 
+def test_cancel_as_a_failure_is_handled() -> None:
+    """A first signal that comes between a failure and its undo does not keep the undo from being done."""
+    world = World(min_ttl="5h")
+
+    class Cleared(RecordingPlatform):
+        """A job that is cancelled as soon as something has failed."""
+
+        def clear(self, mint: str) -> None:
+            super().clear(mint)
+            signal.raise_signal(signal.SIGTERM)
+
+    world.platform = Cleared(world.events, INPUTS | {"min-ttl": "5h"})
+    with pytest.raises(Refused), world.signals:
+        minted(world)
+
+    assert world.alive == []
+
+
 def test_failed_undo_is_told() -> None:
     """A failed mint whose undo fails too keeps its own error, names the token, and leaves it to the post-step."""
     world = World()
@@ -510,6 +528,19 @@ def test_failed_undo_is_told() -> None:
     (accessor,) = (token.accessor_id for token in world.nomad.tokens.values())
     assert any(accessor in warning for warning in world.told("warning"))
     posted(world)
+    assert world.alive == []
+
+
+def test_login_alone_that_cannot_be_undone_is_the_post_steps() -> None:
+    """A login that the undo could not end, and on which no token hangs, is named, and ended by the post-step."""
+    world = World()
+    world.vault.faults.before(CREDS, vault_error(403, "1 error occurred:\n\t* permission denied\n\n"))
+    world.vault.faults.before(REVOKE_SELF, vault_error(400, "no"))
+    assert isinstance(failed(world), Refused)
+    posted(world)
+
+    assert world.requests.count("POST /v1/auth/token/revoke-self") == 2
+    assert any("vault token revoke -accessor login-accessor-0001" in warning for warning in world.told("warning"))
     assert world.alive == []
 
 

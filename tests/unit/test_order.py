@@ -6,8 +6,7 @@ import pytest
 
 from fakes import INPUTS, NOMAD, VAULT, Event, RecordingPlatform, jwt
 from nomad_token.errors import InputError
-from nomad_token.mint import Order
-from nomad_token.order import read_order
+from nomad_token.order import Order, read_order
 
 
 def read(inputs: Mapping[str, str], **environ: str) -> tuple[Order, list[Event]]:
@@ -97,3 +96,15 @@ def test_unknown_name_comes_first() -> None:
     """A misspelt name is told before what is missing because of it."""
     with pytest.raises(InputError, match="did you mean `role`"):
         read({"rolle": "deployer", "vault-addr": VAULT})
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"), [("https://vault.example.com", True), ("http://vault.test:8200", False)]
+)
+def test_unchecked_certificate_is_warned_about(address: str, warned: bool) -> None:  # noqa: FBT001
+    """A certificate that goes unchecked is warned about, by its input; without TLS there is none to check."""
+    _, events = read(INPUTS | {"vault-addr": address, "vault-skip-verify": "true"})
+    warnings = ["".join(event) for event in events if event[0] == "warning"]
+
+    assert len(warnings) == warned
+    assert all(address in text and "`vault-skip-verify`" in text for text in warnings)

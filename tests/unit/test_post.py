@@ -6,8 +6,10 @@ import httpx
 import pytest
 
 from fakes import DENIED, NOMAD, VAULT, World, nomad_error, vault_error
+from nomad_token.clients.http import Connections
 from nomad_token.errors import LiveTokenLeft
 from nomad_token.mint import mint
+from nomad_token.outside import Outside
 from nomad_token.post import post
 from nomad_token.state import Settled
 
@@ -140,6 +142,24 @@ def test_reads_no_input() -> None:
 
     assert world.alive == []
     assert {place.address for place in world.connections._open} == {VAULT, NOMAD}  # noqa: SLF001
+
+
+@pytest.mark.parametrize(("named", "is_sent"), [("", False), ("http://elsewhere.test", False), (VAULT, True)])
+def test_headers_of_ones_own(named: str, is_sent: bool) -> None:  # noqa: FBT001 - of a table
+    """They are sent to the saved address where it is named again: under act any step can add to what is saved."""
+    world = minted({"vault_headers": "X-Key: canary"})
+    world.platform._inputs = {"vault-headers": "X-Key: canary", "vault-addr": named}  # noqa: SLF001 - evaluated anew
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("X-Key"))
+        return world.vault(request) if request.url.host == "vault.test" else world.nomad(request)
+
+    connections = Connections(world.clock, lambda _: None, httpx.MockTransport(answer))
+    post(world.platform, Outside(connections, world.clock, world.signals))
+
+    assert sent
+    assert ("canary" in sent) is is_sent
 
 
 def test_secrets_are_scrubbed() -> None:

@@ -6,11 +6,13 @@ from email.utils import format_datetime
 import pytest
 
 from fakes import DENIED, GONE, FakeClock
-from nomad_token.clients.http import Answer, Failure, Lost, NotSent, Refusal
+from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
 from nomad_token.clock import Deadline
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
 
 AT = "https://vault.test"
+# An hour that no C integer holds: `datetime` raises OverflowError for it.
+HUGE = "Wed, 04 Mar 2026 99999999999999999999:06:37 GMT"
 NOTHING_MADE, FINAL, UNCLEAR = Verdict.NOTHING_MADE, Verdict.FINAL, Verdict.UNCLEAR
 
 
@@ -28,6 +30,7 @@ def wrapped(status: int, said: str) -> str:
 DIAL = (
     '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": dial tcp 10.0.0.1:4646: connect: connection refused\n\n'
 )
+HEADER = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": net/http: invalid header field value for "X"\n\n'
 RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.0.1:4646: connection reset by peer\n\n'
 
 
@@ -41,6 +44,7 @@ RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.
         (refusal(503, "Vault is sealed"), NOTHING_MADE),
         (refusal(503, "<html>upstream</html>"), UNCLEAR),
         (refusal(503), UNCLEAR),
+        (refusal(300, "choose"), FINAL),
         (refusal(307, "redirects to http://elsewhere"), FINAL),
         (refusal(400, 'role "x" not found'), FINAL),
         (refusal(403, DENIED), FINAL),
@@ -55,6 +59,7 @@ RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.
         (refusal(500, wrapped(500, "No cluster leader")), UNCLEAR),
         (refusal(500, wrapped(500, "rpc error: dial tcp 10.0.0.2:4647: i/o timeout")), UNCLEAR),
         (refusal(500, RESET), UNCLEAR),
+        (refusal(500, HEADER), FINAL),
         (refusal(500, "internal error"), UNCLEAR),
         (refusal(500), UNCLEAR),
         (refusal(502, "Bad Gateway"), UNCLEAR),
@@ -161,7 +166,8 @@ def test_retry_after_as_a_date(seconds: int, least: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["Wed, 04 Mar 2026 05:06:37", "Wed, 04 Mar 2026 05:06:37 -0000", "Wed, 99 Mar 2026 05:06:37 GMT", "Mar 4"]
+    "value",
+    ["Wed, 04 Mar 2026 05:06:37", "Wed, 04 Mar 2026 05:06:37 -0000", "Wed, 99 Mar 2026 05:06:37 GMT", "Mar 4", HUGE],
 )
 def test_retry_after_that_is_no_date(value: str) -> None:
     """A date without a zone, or an impossible one, is as if it were not there."""
@@ -170,6 +176,40 @@ def test_retry_after_that_is_no_date(value: str) -> None:
     patiently(Server(refusal(429, retry_after=value)), of_making, clock=clock, deadline=Deadline(clock, 120))
 
     assert clock.slept[0] <= 0.5
+
+
+@pytest.mark.parametrize(("tries", "sent"), [(1, 1), (2, 2), (None, 4)])
+def test_patience_has_as_many_tries(tries: int | None, sent: int) -> None:
+    """A bound on the tries is one: the last failure is raised then."""
+    clock, failures = FakeClock(), [refusal(503, "sealed")] * 3
+    requests: list[int] = []
+
+    def send() -> str:
+        requests.append(1)
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    if tries is None:
+        assert patiently(send, of_repeatable, clock=clock, deadline=Deadline(clock, 120)) == "done"
+    else:
+        with pytest.raises(Refusal):
+            patiently(send, of_repeatable, clock=clock, deadline=Deadline(clock, 120), tries=tries)
+    assert len(requests) == sent
+
+
+def test_a_wait_that_would_take_all_the_time() -> None:
+    """With nothing left after it there is no further try."""
+    clock = FakeClock()
+    requests: list[int] = []
+
+    def send() -> None:
+        requests.append(1)
+        raise refusal(429, retry_after="60")
+
+    with pytest.raises(Refusal):
+        patiently(send, of_repeatable, clock=clock, deadline=Deadline(clock, 60))
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize("value", ["121", "999999999999999999999999"])

@@ -1,6 +1,9 @@
 """The undo: from what was saved to proof that nothing of it lives."""
 
 import inspect
+import json
+import re
+import shlex
 from datetime import timedelta
 
 import httpx
@@ -14,7 +17,8 @@ from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.mint import mint
 from nomad_token.revoke import undo
-from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Settled
+from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Renewed, Settled
+from nomad_token.text import shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
 LEASES, REVOKE_SELF, SELF = "sys/leases/revoke", "auth/token/revoke-self", "acl/token/self"
@@ -117,6 +121,22 @@ def test_already_gone(said: str) -> None:
     assert outcome.ending is Ending.REVOKED
     assert "already gone" in outcome.line
     assert outcome.left == []
+
+
+def test_gone_or_bound_to_another_address() -> None:
+    """A login that was never used is not called gone: Vault says the same where it is bound to other addresses."""
+    world = World()
+    ledger = minted(world)
+    assert ledger.plan
+    assert ledger.login
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, GONE))
+    outcome = undone(world, Ledger([ledger.plan, ledger.login]))
+
+    assert outcome.ending is Ending.REVOKED
+    assert outcome.line == "no token was minted"
+    (notice,) = outcome.notices
+    assert "token_bound_cidrs" in notice
+    assert "2026-03-04 06:06:07 UTC" in notice
 
 
 def test_twice_is_fine() -> None:
@@ -226,6 +246,21 @@ def test_expired(after: float) -> None:
 
     assert outcome.ending is Ending.EXPIRED
     assert "06:06:07 UTC" in outcome.line
+
+
+@pytest.mark.parametrize(("after", "ending"), [(5000, Ending.REVOKED), (7200, Ending.EXPIRED)])
+def test_expired_is_judged_by_the_last_renewal(after: float, ending: Ending) -> None:
+    """A login that was renewed, and that Vault no longer knows, has met its end only when the new one has come."""
+    world = World()
+    ledger = minted(world)
+    assert ledger.login
+    assert ledger.login.ends
+    ledger.add(Renewed(ends=ledger.login.ends + timedelta(hours=1)))
+    world.clock.push(after)
+    world.vault.tokens.clear()
+    world.nomad.tokens.clear()
+
+    assert undone(world, ledger).ending is ending
 
 
 def test_renewed_by_somebody() -> None:
@@ -372,6 +407,21 @@ def test_no_secret_is_in_an_outcome() -> None:
     assert "##[" not in repr(outcome)
 
 
+@pytest.mark.parametrize("name", ['x")) | $ENV | (("', "it's $(reboot)", "\\", "größe", "n" * 400])
+def test_name_is_one_string_in_the_line_to_paste(name: str) -> None:
+    """Vault chooses how a token's name begins: in the line to paste it is a string of jq, in one word of a shell."""
+    world = World(nomad_addr="")
+    plan = minted(world).plan
+    asked = Asked(what="creds", path="nomad/creds/deployer", named=name, at=world.clock.now())
+    assert plan
+    (notice,) = undone(world, Ledger([plan, asked])).notices
+    *_, program = shlex.split(notice.partition("jq -c ")[2])
+    told = re.fullmatch(r"\.\[\] \| select\(\.Name \| startswith\((\".*\")\)\) \| \[.*\]", program)
+
+    assert told
+    assert json.loads(told[1]) == shown(name)
+
+
 def test_flow_decides_nothing_anew() -> None:
     """The undo knows no issuer and no input: all that it does comes from state."""
     source = inspect.getsource(revoke)
@@ -397,11 +447,47 @@ def test_secret_names_are_kept_apart() -> None:
     connections = type(world.connections)(world.clock, lambda _: None, Listening())
     undo(minted_here, plan, Means(connections, world.clock, Deadline(world.clock, 30)))
 
-    assert seen == [
-        ("/v1/sys/capabilities-self", "engine"),
-        ("/v1/sys/leases/revoke", "engine"),
-        ("/v1/auth/token/revoke-self", "people"),
-    ]
+    assert seen == [("/v1/sys/leases/revoke", "engine"), ("/v1/auth/token/revoke-self", "people")]
+
+
+@pytest.mark.parametrize("fault", [DENIED, GONE])
+def test_lease_below_the_login(fault: str) -> None:
+    """A lease of a namespace below the login's outlives the login: without its own revoke it is left alive."""
+    world = World(nomad_addr="", vault_namespace="team/app", vault_auth_namespace="team")
+    ledger = minted(world)
+    world.vault.faults.before("sys/leases/revoke", vault_error(403, fault))
+    outcome = undone(world, ledger)
+
+    assert outcome.ending is Ending.FAILED
+    (left,) = outcome.left
+    assert ledger.leases[0].accessor_id in left
+    assert ('path "app/sys/leases/revoke"' in left) == (fault == DENIED)
+    assert world.requests[-1].endswith(REVOKE_SELF)
+
+
+def test_neither_lease_nor_login_below_it() -> None:
+    """Where Vault can't be reached, both the lease and the login above it are named, with the operator's lines."""
+    world = World(nomad_addr="", vault_namespace="team/app", vault_auth_namespace="team")
+    ledger = minted(world)
+    for path in ("sys/leases/revoke", "auth/token/revoke-self"):
+        world.vault.faults.before(path, *[httpx.ConnectError("refused")] * 99)
+    outcome = undone(world, ledger)
+
+    assert ledger.login
+    (left,), (notice,) = outcome.left, outcome.notices
+    assert ledger.leases[0].accessor_id in left
+    assert "vault lease revoke" in left
+    assert f"vault token revoke -accessor {ledger.login.accessor}" in notice
+
+
+def test_lost_read_below_the_login() -> None:
+    """Of a lease that may be there, no line says that it ends with the login where it would not."""
+    world = World(nomad_addr="", vault_namespace="team/app", vault_auth_namespace="team")
+    outcome = undone(world, without(minted(world), HeldLease))
+
+    (notice,) = outcome.notices
+    assert "vault-deployer-" in notice
+    assert "takes along" not in notice
 
 
 def test_few_uses_are_counted() -> None:

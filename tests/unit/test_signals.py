@@ -30,11 +30,11 @@ def main(signals):
 {body}
 
 try:
-    main(Signals())
+    main({signals})
 except Cancelled as cancelled:
     say("cancelled")
     sys.exit(cancelled.exit_code)
-say("done")
+{after}
 """
 
 
@@ -47,9 +47,11 @@ class Ended:
     seconds: float
 
 
-def child(body: str, *numbers: int, between: float = 0.15) -> Ended:
-    """Run *body* in `with signals`, and send *numbers* to it from when it says `ready`."""
-    script = _PRELUDE.format(body=textwrap.indent(textwrap.dedent(body), " " * 8))
+def child(
+    body: str, *numbers: int, between: float = 0.15, signals: str = "Signals()", after: str = "say('done')"
+) -> Ended:
+    """Run *body* in `with signals`, *after* behind it, and send *numbers* to it from when it says `ready`."""
+    script = _PRELUDE.format(body=textwrap.indent(textwrap.dedent(body), " " * 8), signals=signals, after=after)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -246,6 +248,139 @@ def test_handlers_are_given_back() -> None:
     assert not set(before) & set(inside)
 
 
+def test_relayed() -> None:
+    """What is relayed is given on, each time, and raises nothing; more signals than the three are."""
+    ended = child(
+        """
+        with signals.relayed(lambda number: not say(signal.Signals(number).name)):
+            say('ready'); wait(1.2)
+        say(signals.first)
+        """,
+        *(signal.SIGUSR1, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP),
+    )
+
+    assert ended.code == 0
+    assert ended.said == [
+        "SIGUSR1",
+        "SIGINT",
+        "SIGTERM",
+        "SIGQUIT",
+        "SIGINT",
+        "SIGHUP",
+        str(int(signal.SIGUSR1)),
+        "done",
+    ]
+
+
+def test_relayed_that_does_not_count() -> None:
+    """A signal counts as the first one where the relay says so; the time runs from that one on."""
+    ended = child(
+        """
+        with signals.relayed(lambda number: number == signal.SIGTERM):
+            say('ready'); wait(0.3); say(signals.first); say(signals.since_first)
+            wait(0.6); say(signals.first); say(0 < signals.since_first < 0.9)
+        """,
+        signal.SIGINT,
+        signal.SIGTERM,
+        between=0.4,
+    )
+
+    assert (ended.code, ended.said) == (0, ["None", "0.0", str(int(signal.SIGTERM)), "True", "done"])
+
+
+def test_relayed_after_a_signal() -> None:
+    """What comes after a signal that was put off is not begun."""
+    ended = child(
+        """
+        try:
+            say('ready'); wait(20)
+        except Cancelled:
+            with signals.relayed(lambda number: True):
+                say('unreached')
+        """,
+        signal.SIGTERM,
+    )
+
+    assert (ended.code, ended.said) == (143, ["cancelled"])
+
+
+def test_held_while_relayed() -> None:
+    """A signal that is relayed does not cancel what is held, nor what comes after it."""
+    ended = child(
+        """
+        with signals.relayed(lambda number: True):
+            with signals.held(8):
+                say('ready'); wait(0.6); say('whole')
+            say('after')
+        """,
+        signal.SIGTERM,
+    )
+
+    assert (ended.code, ended.said) == (0, ["whole", "after", "done"])
+
+
+def test_limit_while_relayed() -> None:
+    """What is held is broken off at its limit though the signal is relayed."""
+    ended = child(
+        """
+        with signals.relayed(lambda number: True):
+            try:
+                with signals.held(0.5):
+                    say('ready'); wait(20); say('unreached')
+            except Cancelled as cancelled:
+                say(cancelled.broke_off)
+            wait(0.2)
+        """,
+        signal.SIGTERM,
+    )
+
+    assert (ended.code, ended.said) == (0, ["True", "done"])
+    assert 0.5 <= ended.seconds < 5
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    """What a shell had us ignore is not relayed, so that the command ignores it too; later all is as before."""
+    ended = child(
+        """
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+        with signals.relayed(lambda number: not say(signal.Signals(number).name)):
+            say('ready'); wait(0.6)
+        say(signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN)
+        say(signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+        """,
+        signal.SIGQUIT,
+        signal.SIGUSR1,
+    )
+
+    assert (ended.code, ended.said) == (0, ["SIGUSR1", "True", "True", "done"])
+
+
+def test_signal_after_what_is_relayed() -> None:
+    """After the block a signal cancels again."""
+    ended = child(
+        """
+        with signals.relayed(lambda number: True):
+            pass
+        say('ready'); wait(20); say('unreached')
+        """,
+        signal.SIGHUP,
+    )
+
+    assert (ended.code, ended.said) == (129, ["cancelled"])
+
+
+def test_nohup() -> None:
+    """A hang-up that is ignored stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals():
+            inside = signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert inside is signal.SIG_IGN
+
+
 def test_time_is_unbounded_without_a_signal() -> None:
     """As long as no signal came there is no hurry, and `held` holds nothing up."""
     signals = Signals()
@@ -257,3 +392,57 @@ def test_limits_fit_the_runner() -> None:
     """An answer is awaited for 8 s, and all is over after 9: the runner gives 10 (ProcessInvoker.cs: 7.5 + 2.5)."""
     assert ANSWER_WITHIN == 8
     assert GONE_WITHIN == 9
+
+
+def test_signals_are_given_back() -> None:
+    """What comes after `with` takes signals as it did before."""
+    ended = child("pass", signal.SIGTERM, after="say('ready'); wait(20)")
+
+    assert ended.code == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_changes_the_end_of_the_last_thing(number: int) -> None:
+    """As a process ends, a signal neither interrupts it nor changes its exit code."""
+    ended = child("pass", number, number, signals="Signals(last=True)", after="say('ready'); wait(1); say('ended')")
+
+    assert (ended.code, ended.said) == (0, ["ended"])
+
+
+def test_process_that_hangs_at_its_end_is_ended() -> None:
+    """After a signal a process that can't end is ended by the timer."""
+    ended = child("pass", signal.SIGTERM, signals="Signals(last=True)", after="say('ready'); wait(20)")
+
+    assert ended.code == 128 + signal.SIGTERM
+    assert GONE_WITHIN <= ended.seconds < 2 * GONE_WITHIN
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (f"with signals.held({GONE_WITHIN}):\n    say('ready'); wait(20)", 128 + signal.SIGTERM, ["cancelled"]),
+        ("with signals.relayed(lambda _: True):\n    say('ready'); wait(10)", 0, ["ended"]),
+    ],
+    ids=["broken off", "done after it"],
+)
+def test_end_after_the_limit_keeps_its_exit_code(body: str, code: int, said: list[str]) -> None:
+    """The timer does not end a process that is ending by itself, however late."""
+    ended = child(body, signal.SIGTERM, signals="Signals(last=True)", after="wait(0.3); say('ended')")
+
+    assert (ended.code, ended.said) == (code, said)
+
+
+def test_what_is_opened_may_last_longer_than_the_limit() -> None:
+    """A command that ends by itself after the limit is not called broken off for that."""
+    ended = child(
+        """
+        with signals.shielded(8):
+            with signals.opened():
+                with signals.relayed(lambda _: True):
+                    say('ready'); wait(10)
+            wait(0.3); say('whole')
+        """,
+        signal.SIGTERM,
+    )
+
+    assert (ended.code, ended.said) == (0, ["whole", "done"])

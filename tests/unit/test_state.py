@@ -1,14 +1,28 @@
 """Facts that are saved, and what is known from them."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 
-from fakes import ASKED_CREDS, ASKED_LOGIN, CANARY, LEASE, LOGIN, PLAN
-from nomad_token.state import Asked, Fact, HeldLogin, Ledger, NothingMade, Settled, Unreadable, dumps, loads
+from fakes import ASKED_CREDS, ASKED_LOGIN, AT, CANARY, LEASE, LOGIN, PLAN
+from nomad_token.state import (
+    Asked,
+    Fact,
+    HeldLogin,
+    Ledger,
+    NothingMade,
+    Renewed,
+    Settled,
+    Unreadable,
+    dumps,
+    loads,
+    read_ledger,
+)
 
 FACTS: list[Fact] = [PLAN, ASKED_LOGIN, ASKED_CREDS, NothingMade(), LOGIN, LEASE, Settled()]
+FACTS += [Renewed(ends=AT), Renewed(lease_id=LEASE.lease_id, ends=AT)]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.fact)
@@ -27,6 +41,29 @@ def test_secrets_are_shown_in_state_alone(fact: Fact) -> None:
     assert CANARY in dumps(fact)
     for shown in (repr(fact), str(fact), repr(Ledger([fact]).facts), str(fact.model_dump()), f"{fact.model_dump()!r}"):
         assert CANARY not in shown
+
+
+@pytest.mark.parametrize("name", ["id-token", "vault-secret-id", "vault-token\n", "VAULT-TOKEN"])
+def test_lent_is_what_an_undo_needs(name: str) -> None:
+    """No plan has another secret of the inputs sent along: a server would be given what proves who the job is."""
+    lent = PLAN.model_copy(update={"lent": "nomad-management-token"})
+    with pytest.raises(Unreadable):
+        loads(dumps(PLAN.model_copy(update={"lent": name})))
+
+    assert loads(dumps(lent)) == lent
+
+
+@pytest.mark.parametrize(
+    "address", ["", "x", "file:///etc", "https://", "https://[::1", "https://h\nx", "http://" + "x" * 3000]
+)
+@pytest.mark.parametrize("place", ["vault", "nomad"])
+def test_plan_without_an_address_is_unreadable(place: str, address: str) -> None:
+    """A plan that names what can't be asked is no mint's, and is not tried."""
+    fact = json.loads(dumps(PLAN))
+    fact[place]["address"] = address
+
+    with pytest.raises(Unreadable):
+        loads(json.dumps(fact))
 
 
 def test_torn_line_is_unreadable() -> None:
@@ -60,7 +97,7 @@ def test_foreign_or_tampered_line_is_unreadable(changed: dict[str, object]) -> N
     """A line of another version, or one that was changed, is refused without quoting what it holds."""
     line = json.dumps(json.loads(dumps(LOGIN)) | changed)
 
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(Unreadable, match=r"^an entry of the saved state can't be read$") as refused:
         loads(line)
 
     assert CANARY not in f"{refused.value!r} {refused.value.__context__!r} {refused.value.__cause__!r}"
@@ -128,3 +165,32 @@ def test_open_begins_after_the_last_settlement() -> None:
     assert ledger(PLAN, LOGIN, LEASE).leases == [LEASE]
     assert ledger().plan is None
     assert ledger(PLAN, LOGIN, Settled()).login is None
+
+
+def test_renewed() -> None:
+    """A renewal moves the end of the login, or of its lease, and of nothing else; the last one counts."""
+    other = LEASE.model_copy(update={"lease_id": "nomad/creds/deployer/y"})
+    later, latest = AT + timedelta(minutes=20), AT + timedelta(minutes=40)
+    renewed = ledger(PLAN, LOGIN, LEASE, other, Renewed(ends=later), Renewed(lease_id=LEASE.lease_id, ends=later))
+    again = ledger(*renewed.facts, Renewed(ends=latest))
+
+    assert renewed.login == LOGIN.model_copy(update={"ends": later})
+    assert renewed.leases == [LEASE.model_copy(update={"ends": later}), other]
+    assert again.login == LOGIN.model_copy(update={"ends": latest})
+    assert again.leases == renewed.leases
+    assert again.unanswered == []
+    assert renewed.secrets == [LOGIN.token, LEASE.secret, other.secret]
+
+
+def test_renewal_ends_with_what_is_settled() -> None:
+    """A login that comes after everything was settled has its own end."""
+    now = ledger(PLAN, LOGIN, Renewed(ends=AT + timedelta(hours=1)), Settled(), LOGIN)
+
+    assert now.login == LOGIN
+
+
+def test_entries_that_can_not_be_read_are_counted() -> None:
+    """Each is left out, and the others stand."""
+    ledger, unreadable = read_ledger(["torn", dumps(PLAN), "{}", dumps(LOGIN), "[]"])
+
+    assert (len(ledger.facts), unreadable) == (2, 3)

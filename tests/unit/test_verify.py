@@ -2,9 +2,10 @@
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from fakes import ASKED_LOGIN, NOMAD, FakeClock, Fault, NomadToken, World, nomad_error
-from nomad_token.clients.nomad import Nomad, NomadPlace, Self
+from nomad_token.clients.nomad import Nomad, NomadPlace, TokenSelf
 from nomad_token.clock import Deadline
 from nomad_token.credential import Credential
 from nomad_token.errors import Refused, Temporary
@@ -19,12 +20,19 @@ def token(world: World) -> NomadToken:
     return world.nomad.make()
 
 
-def accepted(world: World, made: NomadToken, seconds: float = 120) -> Self:
+def accepted(
+    world: World, made: NomadToken, seconds: float = 120, *, region: str = "", issuer: str = "vault"
+) -> TokenSelf:
     """Wait until it is accepted."""
-    credential = Credential.model_validate(
-        {"secret": made.secret, "accessor_id": made.accessor_id, "issuer": "vault", "env_name": "NOMAD_TOKEN"}
+    credential = Credential(
+        secret=SecretStr(made.secret),
+        accessor_id=made.accessor_id,
+        issuer=issuer,
+        env_name="NOMAD_TOKEN",
+        access="nomad/config/access" if issuer == "vault" else "",
     )
-    nomad = Nomad(world.connections(NomadPlace(address=NOMAD)), NomadPlace(address=NOMAD))
+    place = NomadPlace(address=NOMAD, region=region)
+    nomad = Nomad(world.connections(place), place)
     deadline = Deadline(world.clock, seconds)
     return wait_until_accepted(nomad, credential, clock=world.clock, deadline=deadline, advice="Some advice.")
 
@@ -116,6 +124,62 @@ def test_never_accepted() -> None:
     assert 25 <= sum(world.clock.slept) <= 30
     for part in ("`nomad-addr`", "`nomad-region`", "config/access"):
         assert part in never.value.text
+
+
+class TestRegions:
+    """A region that refuses the token, and the agent's own, which may know better."""
+
+    @pytest.mark.parametrize(
+        ("issuer", "fix"),
+        [
+            ("vault", "vault write MOUNT/role/ROLE policies=… global=true"),
+            ("nomad-login", "-token-locality=global"),
+            ("nomad-management", "`global: true`"),
+        ],
+    )
+    def test_local_token(self, issuer: str, fix: str) -> None:
+        """A local token is told after one more try, with what makes a global one."""
+        world = World()
+
+        with pytest.raises(Refused) as foreign:
+            accepted(world, token(world), region="eu", issuer=issuer)
+
+        assert len(world.requests) == 3
+        assert sum(world.clock.slept) < 1
+        for part in ("`eu`", "`nomad-region`", NOMAD, fix):
+            assert part in foreign.value.text
+
+    def test_global_token_under_way(self) -> None:
+        """A global token is waited for; the agent's own region is asked once."""
+        world = World()
+        made = token(world)
+        made.global_ = True
+        late: Fault = nomad_error(403, "Permission denied")
+        home = httpx.Response(200, json={"AccessorID": made.accessor_id, "Type": "client", "Global": True})
+        world.nomad.faults.before(SELF, late, home, late, late, late)
+
+        assert accepted(world, made, region="eu").is_global
+        assert len(world.requests) == 6
+
+    def test_own_region_by_its_name(self) -> None:
+        """The agent's own region that learns of the token between two questions is no foreign one."""
+        world = World()
+        made = token(world)
+        world.nomad.faults.before(SELF, nomad_error(403, "Permission denied"))
+
+        assert accepted(world, made, region="home").type == "client"
+        assert len(world.requests) == 3
+
+    @pytest.mark.parametrize("fault", [httpx.ConnectError("unreachable"), nomad_error(403, "Permission denied")])
+    def test_own_region_knows_nothing_yet(self, fault: Fault) -> None:
+        """Where the agent's own region refuses the token too, or can't be asked, it is asked again."""
+        world = World()
+        world.nomad.faults.before(SELF, nomad_error(403, "Permission denied"), fault)
+
+        with pytest.raises(Refused, match="`eu`"):
+            accepted(world, token(world), region="eu")
+
+        assert len(world.requests) == 5
 
 
 def test_no_acls() -> None:

@@ -5,8 +5,9 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
+from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.github import request_id_token
-from nomad_token.clients.http import Connection, Lost, Place, Refusal
+from nomad_token.clients.http import Connection, Place
 
 AT = "https://actions.test"
 BEARER = SecretStr("canary-bearer")
@@ -43,7 +44,10 @@ def test_refusal() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"{}", b'{"value":null}', b'{"value":"abc"}', b'{"value":"a.b.c\\nd"}', b"[" * 100_000],
+    [
+        *(b"", b"null", b"[]", b"{}", b'{"value":null}', b'{"value":"abc"}', b'{"value":"a.b.c\\nd"}', b"[" * 100_000),
+        b'{"value":"a.%s.c"}' % (b"b" * 17_000),
+    ],
 )
 def test_answer_without_a_jwt_is_lost(body: bytes) -> None:
     """A success without a JWT is none."""

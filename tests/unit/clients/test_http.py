@@ -1,6 +1,7 @@
 """HTTP, as this program speaks it."""
 
 import datetime as dt
+import json
 import socket
 import ssl
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,7 +20,8 @@ from pydantic import SecretStr
 
 from fakes import FakeClock
 from nomad_token import __version__
-from nomad_token.clients.http import Answer, Connection, Connections, Failure, Lost, NotSent, Place, Refusal, origin
+from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
+from nomad_token.clients.http import Connection, Connections, Place, origin
 
 AT = "https://vault.test"
 CANARY = "hvs.canary-in-http"
@@ -176,6 +179,15 @@ def test_redirect_to_nonsense_is_a_failure(location: str) -> None:
         connection(Redirecting(location)).send("GET", "/v1/x")
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x00", "a\ud800", "a" * 70000])
+def test_a_path_that_is_none_is_not_sent(name: str) -> None:
+    """A server may have named what is asked for next: what no address can hold is a failure, not a crash."""
+    with pytest.raises(NotSent) as caught:
+        connection(Redirecting("/end")).send("GET", f"/v1/acl/policy/{name}")
+
+    assert caught.value.lasts
+
+
 @pytest.mark.parametrize(
     "kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol]
 )
@@ -261,6 +273,63 @@ def test_what_is_no_json_is_none(text: str) -> None:
 def test_broken_letters_are_read() -> None:
     """A body that is not UTF-8 is read all the same."""
     assert connection(lambda _: httpx.Response(200, content=b"a\xffb")).send("GET", "/").text == "a\ufffdb"
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 502])
+@pytest.mark.parametrize("said", ["no: {}", '{{"errors": ["no: {}"]}}', "<b>{}</b>"])
+def test_no_secret_is_said_again(said: str, status: int) -> None:
+    """What was sent as a secret is hidden in what a server refuses with, in JSON and in a URL too; a role is not."""
+    secrets = {"header": CANARY, "bearer": f"Bearer {CANARY}-2", "body": 'pass"wörd/1', "short": "abc"}
+    words = (
+        CANARY,
+        f"{CANARY}-2",
+        'pass"wörd/1',
+        json.dumps('pass"wörd/1'),
+        quote('pass"wörd/1', safe=""),
+        "deploy-app",
+    )
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text=said.format(" ".join(words)))
+
+    got = connection(answer).send(
+        "POST",
+        "/v1/x",
+        headers={"X-Vault-Token": SecretStr(secrets["header"]), "Authorization": SecretStr(secrets["bearer"])},
+        body={"password": SecretStr(secrets["body"]), "short": SecretStr(secrets["short"]), "role": "deploy-app"},
+    )
+
+    assert got.text == said.format('*** *** *** "***" *** deploy-app')
+
+
+def test_no_secret_is_said_of_a_redirect() -> None:
+    """A redirect that is refused, or followed, says no secret in its path."""
+    trace: list[str] = []
+    with pytest.raises(Refusal) as refused:
+        connection(Redirecting(f"https://elsewhere.test/{CANARY}"), trace=trace).send("GET", "/v1/x", headers=HEADERS)
+    connection(Redirecting(f"/{CANARY}/../end"), trace=trace).send("GET", "/v1/x", headers=HEADERS)
+    with pytest.raises(Refusal):
+        connection(Redirecting(f"/{CANARY}"), trace=trace).send("GET", "/v1/x", headers=HEADERS)
+
+    assert "elsewhere.test/***" in refused.value.said
+    assert "GET /***: 307 in 0 ms" in trace
+    assert not any(CANARY in line for line in trace)
+
+
+@pytest.mark.parametrize("cookie", [b"\x80", b"a=\xff", b"a=b", b"a=b; Domain=.test; Path=/", b"a=\x80; Max-Age=9"])
+def test_no_cookie_is_kept(cookie: bytes) -> None:
+    """A server's cookie goes nowhere: one with letters that no header may hold would keep the undo from being sent."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, headers=[(b"Set-Cookie", cookie)])
+
+    one = connection(answer)
+    answers = [one.send("GET", "/v1/x").status, one.send("POST", "/v1/x").status]
+
+    assert answers == [200, 200]
+    assert not any("cookie" in request.headers for request in seen)
 
 
 def test_trace_names_no_secret() -> None:
@@ -459,3 +528,70 @@ def test_a_byte_at_a_time_is_cut() -> None:
 
     with listening(drip) as port, pytest.raises(Lost):
         real(f"http://127.0.0.1:{port}").send("GET", "/", read_seconds=0.5)
+
+
+def test_server_of_tls_that_is_spoken_to_without() -> None:
+    """An alert of TLS in answer to plain HTTP is told from half an answer: it is no HTTP at all."""
+
+    def serve(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+
+    with listening(serve) as port, pytest.raises(Lost) as failed:
+        real(f"http://127.0.0.1:{port}").send("GET", "/")
+
+    assert failed.value.hung_up
+
+
+def test_half_an_answer_is_no_silence() -> None:
+    """A server that hangs up in the middle of its answer has spoken."""
+
+    def serve(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+
+    with listening(serve) as port, pytest.raises(Lost) as failed:
+        real(f"http://127.0.0.1:{port}").send("GET", "/")
+
+    assert not failed.value.hung_up
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://proxy:port",
+        "http://proxy:99999",
+        "http://proxy:0",
+        "http://",
+        "http://ci:secret@",
+        "http://[",
+        "http://ci:sec[ret@proxy:80",
+        "http://\x01:80",
+        "http://p\udcff:9",
+        "http://a..b:80",
+        f"http://{'a' * 70}:80",
+    ],
+)
+def test_proxy_that_is_none(proxy: str) -> None:
+    """What is no address is no bug of this program either, as an undo begins least of all; a password is not told."""
+    made = Connection(Place(address=AT), clock=FakeClock(), trace=lambda _: None, proxy=proxy)
+
+    with pytest.raises(NotSent, match="can't be read") as caught:
+        made.send("GET", "/")
+    assert caught.value.lasts
+    assert "sec" not in caught.value.proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "ftp://127.0.0.1"])
+def test_proxy_of_another_kind(proxy: str) -> None:
+    """A proxy that this program can't speak to is no bug of it: nothing is sent."""
+    made = Connection(Place(address=AT), clock=FakeClock(), trace=lambda _: None, proxy=proxy)
+
+    with pytest.raises(NotSent, match="no proxy of the kind"):
+        made.send("GET", "/", headers=HEADERS)
+
+
+@pytest.mark.parametrize("status", [200, 407])
+def test_status_407_without_a_proxy(status: int) -> None:
+    """Only where there is a proxy is a 407 the proxy's: else it is whatever the server means by it."""
+    assert connection(lambda _: httpx.Response(status)).send("GET", "/").status == status

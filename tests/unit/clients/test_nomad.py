@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import NOMAD, FakeClock, nomad_error
-from nomad_token.clients.http import Connection, Lost, Place, Refusal
+from nomad_token.clients.failures import Lost, Refusal
+from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.nomad import Nomad, NomadPlace, Standing
 
 ACCESSOR = "acce5500-0000-4000-8000-000000000001"
@@ -118,9 +119,75 @@ def test_hops_are_not_shown(prefix: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"{}", b"<html>", b"[" * 100_000, b'{"AccessorID":7,"Type":"client"}', b'{"AccessorID":"x"}'],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"<html>",
+        b"[" * 100_000,
+        b'{"AccessorID":7,"Type":"client"}',
+        b'{"AccessorID":"x"}',
+        b'{"AccessorID":"x","Type":"client\\n::error::pwned"}',
+        b'{"AccessorID":"x","Type":"##[error]pwned"}',
+        b'{"AccessorID":"x","Type":"$(touch pwned)"}',
+    ],
 )
 def test_answer_that_is_no_token_is_lost(body: bytes) -> None:
     """A success that is no token says nothing either: something else answers at that address."""
     with pytest.raises(Lost):
         standing(httpx.Response(200, content=body))
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"\n"])
+def test_delete(body: bytes) -> None:
+    """Nomad has nothing to tell of a token that it deleted."""
+    nomad(httpx.Response(200, content=body)).delete(SECRET, ACCESSOR, read_seconds=1)
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200, text="<html>"), httpx.Response(200, json={}), httpx.Response(204)], ids=repr
+)
+def test_delete_that_somebody_else_answers(answer: httpx.Response) -> None:
+    """A success that is not Nomad's says nothing of the token: it may live."""
+    with pytest.raises(Lost):
+        nomad(answer).delete(SECRET, ACCESSOR, read_seconds=1)
+
+
+@pytest.mark.parametrize("listed", [{}, [1, 2], ["x"]])
+def test_list_that_somebody_else_answers(listed: object) -> None:
+    """A list of something else does not say that there is no such token."""
+    with pytest.raises(Lost):
+        nomad(httpx.Response(200, json=listed)).named(SECRET, "nomad-token-x", read_seconds=1)
+
+
+def _paged(pages: list[list[str]]) -> Nomad:
+    """Speak to a server that lists tokens of these names, a page after the other."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        at = int(request.url.params.get("next_token", "0"))
+        stubs = [{"Name": name, "AccessorID": f"acce5500-0000-4000-8000-00000000000{at}"} for name in pages[at]]
+        following = {"X-Nomad-NextToken": str(at + 1)} if at + 1 < len(pages) else {}
+        return httpx.Response(200, json=stubs, headers=following)
+
+    to = Connection(
+        Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler)
+    )
+    return Nomad(to, NomadPlace(address=NOMAD))
+
+
+def test_a_name_is_found_on_any_page() -> None:
+    """A cluster has more tokens than one answer may hold."""
+    found = _paged([["a", "b"], ["b"], ["mine", "c"]]).named(SECRET, "mine", read_seconds=1)
+
+    assert found == ["acce5500-0000-4000-8000-000000000002"]
+
+
+def test_a_list_without_an_end_is_none() -> None:
+    """A server that names a next page for ever is not believed, and not asked for ever."""
+    answer = httpx.Response(200, json=[], headers={"X-Nomad-NextToken": "1"})
+    seen: list[httpx.Request] = []
+
+    with pytest.raises(Lost, match="no end"):
+        nomad(answer, seen).named(SECRET, "mine", read_seconds=1)
+    assert len(seen) == 2000

@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import DENIED, GONE, GONE_ANEW, VAULT, FakeClock, vault_error
-from nomad_token.clients.http import Answer, Connection, Lost, Place, Refusal
+from nomad_token.clients.failures import Answer, Lost, Refusal
+from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.vault import CREDS_SECONDS, Vault, VaultPlace, nomad_refused, policy_denies
 
 TOKEN = SecretStr("hvs.canary-token")
@@ -88,6 +89,7 @@ def test_login_that_asks_for_a_second_factor_is_refused() -> None:
         {"lease_duration": -1},
         {"lease_duration": "soon"},
         {"accessor": "x\n::add-mask::y"},
+        {"accessor": "x" * 513},
     ],
     ids=lambda changed: str(changed)[:40],
 )
@@ -275,3 +277,56 @@ def test_policy_denies(status: int, said: str, denies: bool) -> None:  # noqa: F
 def test_nomad_refused(said: str, nomad: tuple[int, str] | None) -> None:
     """What Nomad said is read out of Vault's wrapping, line breaks included."""
     assert nomad_refused(Refusal(VAULT, Answer(500, {}, ""), [said])) == nomad
+
+
+@pytest.mark.parametrize(
+    ("engine", "login", "below"),
+    [
+        ("", "", ""),
+        ("team", "team/", ""),
+        ("team/app/", "team", "app/"),
+        ("team/app", "root", "team/app/"),
+        ("teams", "team", "teams/"),
+    ],
+)
+def test_below(engine: str, login: str, below: str) -> None:
+    """The engine's namespace as a policy of the login's writes it, however the two are written."""
+    assert VaultPlace(address=VAULT, namespace=engine, auth_namespace=login).below == below
+
+
+def test_renew_self() -> None:
+    """A login renews itself, in its own namespace, by what its role says; the seconds that it was granted come back."""
+    server = answering(body={"auth": AUTH | {"lease_duration": 1800}})
+    granted = server.vault("engine", "people").renew_self(TOKEN, read_seconds=2)
+
+    (request,) = server.requests
+    assert (request.method, request.url.path) == ("POST", "/v1/auth/token/renew-self")
+    assert json.loads(request.content) == {}
+    assert request.headers["X-Vault-Token"] == TOKEN.get_secret_value()
+    assert request.headers["X-Vault-Namespace"] == "people"
+    assert request.extensions["timeout"]["read"] == 2
+    assert granted == 1800
+
+
+def test_renew_lease() -> None:
+    """A lease is renewed in the engine's namespace, without an increment: the engine's own ttl counts."""
+    server = answering(body={"lease_id": "nomad/creds/deployer/x", "lease_duration": 900, "renewable": True})
+    granted = server.vault("engine", "people").renew_lease(TOKEN, "nomad/creds/deployer/x", read_seconds=2)
+
+    (request,) = server.requests
+    assert (request.method, request.url.path) == ("POST", "/v1/sys/leases/renew")
+    assert json.loads(request.content) == {"lease_id": "nomad/creds/deployer/x"}
+    assert request.headers["X-Vault-Namespace"] == "engine"
+    assert request.extensions["timeout"]["read"] == 2
+    assert granted == 900
+
+
+@pytest.mark.parametrize("body", [{}, {"lease_duration": -1, "auth": {"lease_duration": -1}}, {"auth": None}, []])
+def test_implausible_renewal_is_lost(body: object) -> None:
+    """What tells no life is as good as no answer."""
+    vault = answering(body=body).vault()
+
+    with pytest.raises(Lost):
+        vault.renew_self(TOKEN, read_seconds=2)
+    with pytest.raises(Lost):
+        vault.renew_lease(TOKEN, "nomad/creds/deployer/x", read_seconds=2)

@@ -44,7 +44,8 @@ def issuer(world: World) -> VaultIssuer:
 
 def issued(world: World, by: Means | None = None) -> Credential:
     """Have a credential issued."""
-    return issuer(world).issue("NOMAD_TOKEN", by or means(world))
+    (credential,) = issuer(world).issue("NOMAD_TOKEN", by or means(world))
+    return credential
 
 
 def refused(world: World, by: Means | None = None) -> Error:
@@ -74,7 +75,9 @@ def test_credential() -> None:
         lease_duration=1800,
         lease_renewable=True,
         life_set_by=credential.life_set_by,
+        access="nomad/config/access",
         expires_at=world.clock.now() + timedelta(minutes=30),
+        login_ends=world.clock.now() + timedelta(hours=1),
     )
     assert "vault write nomad/config/lease" in credential.life_set_by
     assert world.vault.logins[0]["role"] == "deploy-app"
@@ -141,6 +144,16 @@ def test_unclear(path: str, fault: httpx.Response | Exception) -> None:
         issued(world, by)
 
     assert isinstance(unclear.value.error, Temporary)
+    assert len(by.custody.ledger.unanswered) == 1
+
+
+def test_unclear_in_another_namespace() -> None:
+    """A lost answer to a read that the end of the login does not undo is an error: a second read may make a second."""
+    world = World(vault_namespace="team/app", vault_auth_namespace="team")
+    world.vault.faults.after(CREDS, httpx.ReadError("reset"))
+    by = means(world)
+
+    assert isinstance(refused(world, by), Temporary)
     assert len(by.custody.ledger.unanswered) == 1
 
 

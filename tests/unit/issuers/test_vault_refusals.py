@@ -7,14 +7,14 @@ import ssl
 import pytest
 
 from fakes import DENIED, GONE, GONE_ANEW, VAULT, vault_error
-from nomad_token.clients.http import Answer, Failure, Lost, NotSent, Refusal
+from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.issuers.vault_refusals import EngineRole, explain_creds, explain_login
 from nomad_token.vault_auth.base import LoginRequest
 
 ADVICE = "Some advice of the platform's."
-REQUEST = LoginRequest("auth/ci/login", {}, lambda _: None)
+REQUEST = LoginRequest("auth/ci/login", {}, lambda _: None, "auth/ci/role/deploy-app")
 PLACE = VaultPlace(address=VAULT)
 ENGINE = EngineRole("nomad", "deployer")
 
@@ -144,7 +144,7 @@ def test_methods_own_words_come_first() -> None:
     """What the auth method knows of a refusal is said."""
     own = Refused("own words", fix="x")
 
-    assert explain_login(refusal(403, GONE), LoginRequest("p", {}, lambda _: own), PLACE, "") is own
+    assert explain_login(refusal(403, GONE), LoginRequest("p", {}, lambda _: own, "t"), PLACE, "") is own
 
 
 def test_second_factor_is_not_a_proxys() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import INPUTS, VAULT, World, jwt
-from nomad_token.clients.http import Answer, Refusal
+from nomad_token.clients.failures import Answer, Refusal
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
@@ -163,6 +163,16 @@ def test_audience_that_is_not_there(token: str) -> None:
 
     assert "None" not in fix
     assert "[]" not in fix
+
+
+def test_what_is_no_jwt() -> None:
+    """What was given and is no JWT at all is not compared with an issuer."""
+    error = explained(400, "error validating token: oidc: malformed jwt", token="opaque-not-a-jwt")
+
+    assert type(error) is Refused
+    assert "not a JWT" in error.why
+    assert "`id-token`" in error.fix
+    assert "iss" not in error.fix.split()
 
 
 def test_names_in_commands_are_quoted() -> None:

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import DENIED, VAULT, World, jwt, vault_error
-from nomad_token.clients.http import Answer, Refusal
-from nomad_token.errors import Error, InputError, NoIdentity, NotFound, Refused
+from nomad_token.clients.failures import Answer, Refusal
+from nomad_token.errors import Error, InputError, NoIdentity, NotFound, Refused, Temporary
 from nomad_token.order import all_declared
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest
@@ -87,6 +87,24 @@ def test_login_request(method: str) -> None:
     assert (made.path, body) == SENT[method]
 
 
+@pytest.mark.parametrize(
+    ("method", "terms"),
+    [
+        ("jwt", "auth/m/role/deploy-app"),
+        ("approle", "auth/m/role/ROLE"),
+        ("kubernetes", "auth/m/role/deploy-app"),
+        ("userpass", "auth/m/users/o%27neill%2Fx"),
+        ("ldap", "auth/m/config"),
+        ("github", "auth/m/config"),
+        ("cert", "auth/m/certs/deploy-app"),
+        ("custom", "auth/m/role/ROLE"),
+    ],
+)
+def test_terms(method: str, terms: str) -> None:
+    """Each method says where the terms of its tokens are written, as far as a job can know."""
+    assert request(method).terms == terms
+
+
 @pytest.mark.parametrize("method", SENT)
 def test_secrets_are_in_no_repr(method: str) -> None:
     """Neither the inputs of a method nor its request show a secret."""
@@ -121,14 +139,22 @@ def test_inputs_say_who_reads_them(method: str) -> None:
         ("approle", 400, "invalid secret id", Refused, ["`vault-secret-id`"]),
         ("approle", 500, "failed to determine alias name from login request", Refused, ["`vault-role-id`"]),
         ("cert", 400, "tls connection required", Refused, ["`vault-client-cert`"]),
+        (
+            "cert",
+            500,
+            "failed to verify client's certificate: x509: certificate has expired",
+            Refused,
+            ["openssl x509"],
+        ),
         ("cert", 400, "client certificate must be supplied", Refused, ["`vault-client-cert`"]),
         ("userpass", 400, "invalid username or password", Refused, ["`vault-username`", "`vault-password`"]),
-        ("userpass", 403, "permission denied", Refused, ["locks a user out", "vault auth list"]),
+        ("userpass", 403, "permission denied", Refused, ["locks a user out", "vault auth list", "token_bound_cidrs"]),
         ("ldap", 400, "ldap operation failed: invalid credentials", Refused, ["`vault-password`"]),
-        ("ldap", 400, "auth method not configured", Refused, ["never configured", "auth/ldap/config"]),
+        ("ldap", 400, '* error connecting to host "ldap://d": dial tcp', Temporary, ["not looked at", "auth/m/config"]),
         ("github", 500, "user is not part of required org", Refused, ["read:org", "auth/m/config"]),
         ("cert", 400, "no client certificate found", Refused, ["`vault-client-cert`", "proxy"]),
-        ("cert", 400, "invalid certificate or no client certificate supplied", Refused, ["auth/m/certs"]),
+        ("custom", 400, "missing role_id", Refused, ["`vault-auth-payload`", "vault path-help auth/m/login"]),
+        ("cert", 400, "invalid certificate or no client certificate supplied", Refused, ["auth/m/certs/deploy-app"]),
         ("kubernetes", 400, 'invalid role name "deploy-app"', NotFound, ["`vault-auth-role`", "auth/m/role"]),
         ("kubernetes", 403, "service account name not authorized", Refused, ["serviceaccount:ci:runner", "deploy-app"]),
         ("kubernetes", 403, "namespace not authorized", Refused, ["bound_service_account_namespaces"]),
@@ -167,14 +193,6 @@ def test_payload_that_is_none(payload: str) -> None:
         request("custom", vault_auth_payload=payload)
 
     assert "`vault-auth-payload`" in refused.value.text
-
-
-def test_custom_needs_its_path() -> None:
-    """There is no default mount of a method that nobody knows."""
-    method = METHODS["custom"].read(World(GIVEN["custom"]).platform.lookup)
-
-    with pytest.raises(InputError, match="`vault-auth-path`"):
-        method.login_request(circumstances("custom"))
 
 
 @pytest.mark.parametrize("method", ["approle", "userpass", "ldap", "custom"])

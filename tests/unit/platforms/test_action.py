@@ -14,15 +14,17 @@ import pytest
 from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
+from limit import full_beyond
 from nomad_token.clients.http import Connections
 from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import Error, InputError, NoIdentity, Temporary
 from nomad_token.order import all_declared
-from nomad_token.platforms.base import Export, Level
-from nomad_token.platforms.github import GitHub
+from nomad_token.platforms.action import Action
+from nomad_token.platforms.base import Export, Kept, Level
 from nomad_token_lab.runner import pairs
 
+KEPT = Kept("", [])
 DECLARED = {one.name: one for one in all_declared()}
 CANARY = "5ec7e700-0000-4000-8000-000000000001"
 HOSTILE = [
@@ -61,10 +63,10 @@ class Job:
         self.answers: list[httpx.Response | Exception] = []
 
     @property
-    def platform(self) -> GitHub:
+    def platform(self) -> Action:
         """Start a process in it."""
         connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
-        return GitHub(self.environ, self.out, clock=self.clock, connect=connections)
+        return Action(self.environ, self.out, clock=self.clock, connect=connections)
 
     @property
     def lines(self) -> list[str]:
@@ -108,6 +110,11 @@ def _act() -> Iterator[Job]:
         path.rmdir()
 
 
+def taken(platform: Action) -> list[str]:
+    """Return the lines that a post-step is given, all of one mint."""
+    return [line for kept in platform.take_kept() for line in kept.lines]
+
+
 def declared(name: str, *environment: str) -> Declared:
     """Declare an input."""
     return Declared(name, "", "", environment, secret=False, required=False, choices=())
@@ -119,8 +126,8 @@ class TestInputs:
     @pytest.mark.parametrize(("value", "here"), [("true", True), ("", False), ("false", False), ("1", False)])
     def test_is_here(self, value: str, here: bool) -> None:  # noqa: FBT001
         """A step of a workflow is one where the runner says so."""
-        assert GitHub.is_here({"GITHUB_ACTIONS": value}) is here
-        assert not GitHub.is_here({})
+        assert Action.is_here({"GITHUB_ACTIONS": value}) is here
+        assert not Action.is_here({})
 
     @pytest.mark.parametrize("name", sorted(DECLARED))
     def test_runners_spelling(self, job: Job, name: str) -> None:
@@ -143,7 +150,7 @@ class TestInputs:
         """An empty input is an unset one, and the environment's place is taken."""
         job.environ |= {"INPUT_VAULT-ADDR": value, "VAULT_ADDR": "http://v"}
 
-        assert job.platform.lookup(DECLARED["vault-addr"]) == Found("http://v", "VAULT_ADDR")
+        assert job.platform.lookup(DECLARED["vault-addr"]) == Found("http://v", "VAULT_ADDR", variable=True)
         assert job.platform.given_names() == []
 
     @pytest.mark.parametrize("name", ["VAULT_ADDR", "VAULT_NAMESPACE", "NOMAD_ADDR", "NOMAD_REGION", "NOMAD_NAMESPACE"])
@@ -151,7 +158,7 @@ class TestInputs:
         """Addresses, namespaces and the region are read from the environment too."""
         job.environ[name] = "x"
 
-        assert job.platform.lookup(declared("x", name)) == Found("x", name)
+        assert job.platform.lookup(declared("x", name)) == Found("x", name, variable=True)
 
     @pytest.mark.parametrize(
         "name",
@@ -171,7 +178,7 @@ class TestInputs:
         """Of several variables the first that is set is taken."""
         job.environ |= {"VAULT_ADDR": "", "NOMAD_ADDR": "x"}
 
-        assert job.platform.lookup(declared("x", "VAULT_ADDR", "NOMAD_ADDR")) == Found("x", "NOMAD_ADDR")
+        assert job.platform.lookup(declared("x", "VAULT_ADDR", "NOMAD_ADDR")) == Found("x", "NOMAD_ADDR", variable=True)
 
 
 class TestFiles:
@@ -185,7 +192,7 @@ class TestFiles:
             platform.keep("0badcafe", line)
         after = Job(job.folder, **{f"STATE_{name}": value for name, value in job.read("GITHUB_STATE").items()})
 
-        assert after.platform.take_kept() == lines
+        assert taken(after.platform) == lines
 
     @pytest.mark.parametrize("name", ["003", "0", "0000", "_end", "0badcafe_000"])
     def test_planted_state_is_not_read(self, job: Job, name: str) -> None:
@@ -197,25 +204,70 @@ class TestFiles:
         saved = {f"STATE_{key}": value for key, value in job.read("GITHUB_STATE").items()}
         after = Job(job.folder, **{f"STATE_nomad_token_{name}": "planted"} | saved)
 
-        assert after.platform.take_kept() == ["a", "b", "c"]
+        assert taken(after.platform) == ["a", "b", "c"]
 
-    def test_a_killed_step_has_no_end(self, job: Job) -> None:
-        """Without an end, which a killed step does not write, what follows without a gap is read."""
-        job.environ |= {"STATE_nomad_token_000": "a", "STATE_nomad_token_001": "b", "STATE_nomad_token_003": "d"}
+    def test_a_killed_step_has_an_end(self, job: Job) -> None:
+        """What a step had kept when it was killed is read, and not what another one planted right behind it."""
+        job.platform.keep("0badcafe", "a")
+        saved = {f"STATE_{key}": value for key, value in job.read("GITHUB_STATE").items()}
+        after = Job(job.folder, STATE_nomad_token_001="planted", **saved)
 
-        assert job.platform.take_kept() == ["a", "b"]
+        assert taken(after.platform) == ["a"]
+
+    def test_an_entry_that_was_cut_off(self, job: Job) -> None:
+        """Where the step was killed as it wrote an entry, those before it are read."""
+        platform = job.platform
+        platform.keep("0badcafe", "a")
+        platform.keep("0badcafe", "b")
+        saved = {f"STATE_{key}": value for key, value in job.read("GITHUB_STATE").items()}
+        del saved["STATE_nomad_token_001"]
+
+        assert taken(Job(job.folder, **saved).platform) == ["a"]
+
+    @pytest.mark.parametrize("end", ["", "x", "-1", "\u0661", "9" * 5000])
+    def test_without_an_end(self, job: Job, end: str) -> None:
+        """Where the step kept nothing, as the end says that comes with each entry, what is there is somebody else's."""
+        job.environ |= {"STATE_nomad_token_000": "planted", "STATE_nomad_token_end": end}
+
+        assert taken(job.platform) == []
 
     def test_state_survives_a_torn_end(self, job: Job) -> None:
         """Each entry is one of its own, and whole when `keep` returns."""
         job.platform.keep("0badcafe", '{"n": 1}')
 
-        assert list(job.read("GITHUB_STATE").values()) == ['{"n": 1}']
+        assert list(job.read("GITHUB_STATE").values()) == ["1", '{"n": 1}']
+
+    @pytest.mark.parametrize("end", ["9" * 5000, "-1", "x", "1_0", "٣", ""])
+    def test_end_that_is_none(self, job: Job, end: str) -> None:
+        """Entries without a number of them are not the mint's, which saves it with the first."""
+        job.environ |= {"STATE_nomad_token_000": "a", "STATE_nomad_token_001": "b", "STATE_nomad_token_end": end}
+
+        assert taken(job.platform) == []
+
+    @pytest.mark.parametrize("become", ["gone", "empty", "cut", "/dev/full"])
+    def test_state_that_is_gone(self, job: Job, become: str) -> None:
+        """Where what was kept is gone meanwhile nothing would revoke the token: it is not handed over."""
+        platform = job.platform
+        platform.keep("0badcafe", "a")
+        platform.keep("0badcafe", "b")
+        file = job.files["GITHUB_STATE"]
+        text = file.read_text()
+        file.unlink()
+        if become == "/dev/full":
+            file.symlink_to(become)
+        elif become != "gone":
+            file.write_text(text[: len(text) // 2] if become == "cut" else "")
+
+        with pytest.raises(OSError, match="what was saved in it is gone") as error:
+            platform.export(Export({"A": "x"}, {}))
+        assert error.value.filename == "GITHUB_STATE"
+        assert job.read("GITHUB_ENV") == {}
 
     def test_state_of_others_is_not_ours(self, job: Job) -> None:
         """State of another action is not read."""
         job.environ |= {"STATE_post": "true", "STATE_nomad": "x"}
 
-        assert job.platform.take_kept() == []
+        assert taken(job.platform) == []
 
     @pytest.mark.parametrize("value", HOSTILE)
     def test_hostile_values_are_values(self, job: Job, value: str) -> None:
@@ -226,7 +278,7 @@ class TestFiles:
 
         assert job.read("GITHUB_ENV") == {"A": expected, "B": expected}
         assert job.read("GITHUB_OUTPUT") == {"c": expected, "d": expected}
-        assert list(job.read("GITHUB_STATE").values()) == [f"x{expected}"]
+        assert list(job.read("GITHUB_STATE").values()) == ["1", f"x{expected}"]
 
     def test_files_are_appended_to(self, job: Job) -> None:
         """What stands in a file stays."""
@@ -293,7 +345,8 @@ class TestLog:
 
         assert len(job.lines) == 1
         assert job.lines[0].startswith(f"::{level.value} title=t")
-        assert job.lines[0].count("::") == 2 + value.count("::")
+        assert job.lines[0].count("::") <= 2 + value.count("::")
+        assert not any(line.lstrip().startswith("::") for line in job.lines[0].split("::", 2)[2].split("%0A"))
 
     @pytest.mark.parametrize("value", HOSTILE)
     def test_line_of_the_log_is_no_command(self, job: Job, value: str) -> None:
@@ -309,9 +362,9 @@ class TestLog:
         """A debug line is printed where the job is debugged."""
         if debug:
             job.environ["RUNNER_DEBUG"] = debug
-        job.platform.trace("GET /v1/x: 200\n::error::x")
+        job.platform.trace("GET /v1/\x1b[31m\u202ex: 200\n::error::x")
 
-        assert job.lines == (["::debug::GET /v1/x: 200%0A::error::x"] if debug == "1" else [])
+        assert job.lines == (["::debug::GET /v1/ [31m x: 200 ::error::x"] if debug == "1" else [])
 
 
 class TestPreflight:
@@ -547,19 +600,37 @@ class TestAct:
         first.keep("aaaa", "a2")
         second.keep("bbbb", "b1")
 
-        assert act.platform.take_kept() == ["b1"]
-        assert act.platform.take_kept() == ["a1", "a2"]
-        assert act.platform.take_kept() == []
+        assert taken(act.platform) == ["b1"]
+        assert taken(act.platform) == ["a1", "a2"]
+        assert taken(act.platform) == []
+
+    def test_post_step_that_can_mark_nothing(self, act: Job) -> None:
+        """On a full disk nothing says which mint is taken: the first post-step takes all, so that none is forgotten."""
+        act.platform.keep("aaaa", "a1")
+        act.platform.keep("bbbb", "b1")
+        with full_beyond(0):
+            first, second = taken(act.platform), taken(act.platform)
+
+        assert first == second == ["b1", "a1"]
+
+    def test_state_beside_is_gone(self, act: Job) -> None:
+        """Where the file beside the runner's is gone meanwhile, no post-step would find the mint."""
+        platform = act.platform
+        platform.keep("aaaa", "a1")
+        (act.folder / "nomad-token.state").unlink()
+
+        with pytest.raises(OSError, match="gone"):
+            platform.export(Export({"A": "x"}, {}))
 
     def test_mint_between_two_post_steps(self, act: Job) -> None:
         """A mint that comes later, in a composite's post, is taken first."""
         act.platform.keep("aaaa", "a1")
         act.platform.keep("bbbb", "b1")
-        assert act.platform.take_kept() == ["b1"]
+        assert taken(act.platform) == ["b1"]
         act.platform.keep("cccc", "c1")
 
-        assert act.platform.take_kept() == ["c1"]
-        assert act.platform.take_kept() == ["a1"]
+        assert taken(act.platform) == ["c1"]
+        assert taken(act.platform) == ["a1"]
 
     def test_file_is_the_owners_alone(self, act: Job) -> None:
         """The file is readable by its owner alone, from its first byte on, and holds the lines in order."""
@@ -571,7 +642,7 @@ class TestAct:
         (file,) = act.folder.glob("nomad-token.state")
 
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert file.read_text() == f"aaaa {CANARY}\n"
+        assert file.read_text().split("\n") == ["", f"aaaa {CANARY}", ""]
 
     def test_file_is_gone_after_the_last_post_step(self, act: Job) -> None:
         """The file stays while another post-step needs it, and is gone after the last."""
@@ -580,27 +651,27 @@ class TestAct:
         act.platform.keep("bbbb", "b1")
         last = act.platform
         last.take_kept()
-        last.scrub([])
+        last.scrub(KEPT, [], undone=True)
         assert file.exists()
         first = act.platform
         first.take_kept()
-        first.scrub([])
+        first.scrub(KEPT, [], undone=True)
 
         assert not file.exists()
 
-    def test_state_of_the_runner_comes_first(self, act: Job) -> None:
-        """An act that hands state over some day is believed."""
+    def test_environment_comes_last(self, act: Job) -> None:
+        """What looks like state in the environment does not stand before the file: act hands over none."""
+        act.environ |= {"STATE_nomad_token_000": "b1", "STATE_nomad_token_end": "1"}
         act.platform.keep("aaaa", "a1")
-        act.environ["STATE_nomad_token_000"] = "b1"
 
-        assert act.platform.take_kept() == ["b1"]
+        assert taken(act.platform) == ["a1"]
 
     def test_strange_letters_split_no_line(self, act: Job) -> None:
         """A line is what ends in a line feed, whatever other separators it holds."""
         line = "a\u2028b\u0085c\x0cd"
         act.platform.keep("aaaa", line)
 
-        assert act.platform.take_kept() == [line]
+        assert taken(act.platform) == [line]
 
     def test_torn_file(self, act: Job) -> None:
         """A file that is torn, or holds broken letters, gives what can be read."""
@@ -608,17 +679,17 @@ class TestAct:
         with (act.folder / "nomad-token.state").open("ab") as file:
             file.write(b"aaaa {\xff")
 
-        assert act.platform.take_kept()[0] == "a1"
+        assert taken(act.platform)[0] == "a1"
 
     def test_no_file_elsewhere(self, job: Job) -> None:
         """Outside of act nothing is written beside the runner's files."""
         before = set(job.folder.iterdir())
         job.environ["ACT"] = "true"
         job.platform.keep("aaaa", "a1")
-        job.platform.scrub([])
+        job.platform.scrub(KEPT, [], undone=True)
 
         assert set(job.folder.iterdir()) == before
-        assert job.platform.take_kept() == []
+        assert taken(job.platform) == []
 
 
 class TestScrub:
@@ -630,7 +701,7 @@ class TestScrub:
         other.write_text(f"x={CANARY}\ny={CANARY}{CANARY}z\n")
         job.platform.export(Export({"A": SecretStr(CANARY), "B": "kept"}, {"c": SecretStr(CANARY)}))
         sizes = {path: path.stat().st_size for path in job.folder.iterdir()}
-        job.platform.scrub([SecretStr(CANARY), SecretStr("hvs.canary")])
+        job.platform.scrub(KEPT, [SecretStr(CANARY), SecretStr("hvs.canary")], undone=True)
 
         assert all(CANARY not in path.read_text() for path in job.folder.iterdir())
         assert {path: path.stat().st_size for path in job.folder.iterdir()} == sizes
@@ -645,7 +716,7 @@ class TestScrub:
         large = job.folder / "set_output_large"
         large.write_text(CANARY + "x" * (5 << 20))
         os.mkfifo(job.folder / "set_env_pipe") if hasattr(os, "mkfifo") else None
-        job.platform.scrub([SecretStr(CANARY)])
+        job.platform.scrub(KEPT, [SecretStr(CANARY)], undone=True)
 
         assert mine.read_text() == CANARY
         assert large.read_text().startswith(CANARY)
@@ -656,7 +727,7 @@ class TestScrub:
         job.environ.pop("GITHUB_STATE") if path is None else job.environ.update({"GITHUB_STATE": path})
         monkeypatch.chdir(job.folder)
         job.files["GITHUB_ENV"].write_text(CANARY)
-        job.platform.scrub([SecretStr(CANARY)])
+        job.platform.scrub(KEPT, [SecretStr(CANARY)], undone=True)
 
         assert job.files["GITHUB_ENV"].read_text() == CANARY
 

@@ -1,0 +1,27 @@
+"""What holds for every suite: signals are as for a program that a person starts, and nothing stays in memory.
+
+nohup, or a shell's background job, has some signals ignored.
+"""
+
+import signal
+
+import pytest
+
+import memory
+import verdicts
+
+for _name in ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the folders that were kept."""
+    memory.remove_kept()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the doctor said, where it was asked."""
+    verdicts.told(terminalreporter)
