@@ -1,4 +1,4 @@
-"""The one door for people: `python3 dev.py demo`, `test`, `lint`, `generate`, `lock` and `ci`, with Python alone."""
+"""The one door for people: `python3 dev.py demo`, `test`, `lint`, `ci` and the rest, with Python alone."""
 
 from __future__ import annotations
 
@@ -24,12 +24,27 @@ STAMP: Final = VENV / "installed"
 # Read by Go's module proxy; the package of the same name on PyPI downloads its binary from elsewhere.
 ACTIONLINT: Final = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 
-# What is installed for a command; each set holds the ones before it.
-SETS: Final = ("lab", "test", "dev")
+# A version that is newer is not taken by an upgrade: those that were published by a thief are found out in days.
+COOLING: Final = ("--exclude-newer", "14 days")
+
+# What is installed for a command, and which sets hold all of it.
+SETS: Final = {
+    "lab": ("lab", "test", "dev", "mutants"),
+    "test": ("test", "dev", "mutants"),
+    "release": ("release", "dev", "mutants"),
+    "dev": ("dev", "mutants"),
+    "mutants": ("mutants",),
+}
+_DEV: Final = [
+    *("--extra", "lab"),
+    *(word for group in ("test", "lint", "servers", "lock", "release") for word in ("--group", group)),
+]
 LOCKS: Final = {
-    "dev": ["--extra", "lab", "--group", "test", "--group", "lint", "--group", "servers", "--group", "lock"],
-    "test": ["--extra", "lab", "--group", "test"],
+    "dev": _DEV,
+    "mutants": [*_DEV, "--group", "mutants"],
+    "test": ["--extra", "lab", "--group", "test", "--group", "release"],
     "lab": ["--extra", "lab"],
+    "release": ["--group", "release", "--group", "lock"],
     # httpx asks for anyio, and imports it for asynchronous clients alone: it would double the start-up.
     "image": ["--no-emit-package", "anyio"],
 }
@@ -41,6 +56,9 @@ class Suite:
 
     why_not: str
     missing: Callable[[], str]
+    spread: str = "tests"
+    """What its processes share out among them: `tests`, or `files` where those of a file have a server in common;
+    `nothing` where they have ports, names or minutes to share, and run one after the other."""
 
 
 def docker_is_missing() -> str:
@@ -55,9 +73,38 @@ def go_is_missing() -> str:
     return "" if shutil.which("go") else "no Go here, which builds the servers"
 
 
+def pipelines_are_missing() -> str:
+    """Say what gitlab-ci-local needs and is not here, or nothing."""
+    absent = [name for name in ("node", "npm", "rsync") if not shutil.which(name)]
+    if absent:
+        return f"no {' and no '.join(absent)} here"
+    recent = "process.exit(process.versions.node.split('.')[0] < 20 ? 1 : 0)"
+    return "" if quiet("node", "-e", recent) else "Node.js here is older than 20"
+
+
 APART: Final = {
-    "container": Suite("builds an image and runs containers", docker_is_missing),
-    "real": Suite("builds and starts real servers, which takes minutes", go_is_missing),
+    "conformance": Suite("asks real servers too, built at the first run, which takes minutes", go_is_missing, "files"),
+    "container": Suite("builds an image and runs containers", docker_is_missing, "nothing"),
+    "faults": Suite("tries each fault at each request, which takes minutes", lambda: ""),
+    "fleet": Suite("starts a hundred processes at once", lambda: "", "nothing"),
+    "hostile": Suite("tries thousands of hostile answers, a minute's work", lambda: ""),
+    "gitlab": Suite("runs whole pipelines in gitlab-ci-local, from npm", pipelines_are_missing),
+    "signals": Suite("strikes each line with a signal, which takes minutes", lambda: ""),
+    "real": Suite(
+        "runs jobs on real servers, which takes minutes",
+        lambda: go_is_missing() or docker_is_missing() or pipelines_are_missing(),
+        "files",
+    ),
+}
+
+
+# What starts a process for each step: measured, it takes twice its time, for lines that others run too.
+PROCESSES: Final = frozenset({"scenarios"})
+SPREADS: Final = {
+    "": ("-n", "auto"),
+    "tests": ("-n", "auto"),
+    "files": ("-n", "auto", "--dist", "loadfile"),
+    "nothing": (),
 }
 
 
@@ -66,10 +113,15 @@ def main() -> int:
     commands: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         "demo": ("walk through the main job on the lab", demo),
         "test": ("run the tests: [--all | SUITE | PATH ...] [what pytest takes]", test),
-        "lint": ("check style, types and workflows", lint),
+        "lint": ("check style, types, dead code and workflows", lint),
         "generate": ("write action.yml and the README's tables", generate),
         "lock": ("pin every package anew: [what uv pip compile takes, such as --upgrade]", lock),
-        "bench": ("time the two steps as whole processes: [RUNS]", bench),
+        "executable": ("build it: [FOLDER]", lambda rest: run(sys.executable, "executable/build.py", *rest)),
+        "release": ("rehearse one, into dist/: [--dry-run]; or a part of it, for its workflow: [--help]", release),
+        "fleet": ("run hundreds of jobs at once against one lab: [--help]", fleet),
+        "bench": ("time the steps, and what people use in their place, into docs/performance.md: [--help]", bench),
+        "picture": ("draw what the demo prints, as docs/demo.svg", picture),
+        "mutants": ("change the code, and see that a test notices: takes minutes", mutants),
         "ci": ("all of it, with nothing left out", ci),
     }
     parser = argparse.ArgumentParser(
@@ -100,17 +152,17 @@ def test(rest: list[str]) -> int:
 
 
 def run_tests(asked: list[str], options: Sequence[str], runner: Sequence[str] = ("-m", "pytest")) -> int:
-    """Run *asked*, the fast suites on all processors; one that can't run here is a failure."""
+    """Run *asked*, on all processors where that can be; a suite that can't run here is a failure."""
     unable = {
         word: reason for word in asked if (suite := suite_of(word)) in APART and (reason := APART[suite].missing())
     }
     install("dev" if any(suite_of(word) in APART for word in asked) else "test")
     able = [word if word.startswith("tests/") else f"tests/{word}" for word in asked if word not in unable]
-    fast = [path for path in able if suite_of(path) not in APART]
-    # Containers and real servers have ports, names and minutes of their own to share: one after the other.
-    slow = [path for path in able if path not in fast]
-    code = run(PYTHON, *runner, "-n", "auto", *options, *fast) if fast else 0
-    code = (run(PYTHON, *runner, *options, *slow) if slow else 0) or code
+    code = 0
+    for how, words in SPREADS.items():
+        paths = [path for path in able if _spread(path) == how]
+        # What is apart is not measured: that doubles its time, and what it runs is most often a process elsewhere.
+        code = (run(PYTHON, *(("-m", "pytest") if how else runner), *words, *options, *paths) if paths else 0) or code
     for suite in all_suites():
         if suite not in map(suite_of, asked):
             reason = (APART[suite].missing() or APART[suite].why_not) if suite in APART else "not asked for"
@@ -118,6 +170,12 @@ def run_tests(asked: list[str], options: Sequence[str], runner: Sequence[str] = 
     for word, reason in unable.items():
         say(f"FAILED: {word} can't run ({reason})")
     return code or int(bool(unable))
+
+
+def _spread(path: str) -> str:
+    """Say how a suite is shared out; empty for those that run by default, and are measured."""
+    suite = suite_of(path)
+    return APART[suite].spread if suite in APART else "tests" if suite in PROCESSES else ""
 
 
 def all_suites() -> list[str]:
@@ -135,22 +193,26 @@ def lint(rest: list[str]) -> int:
     """Run every check, and fail at the end when one did; one that can't run here fails too with `--all`."""
     install("dev")
     workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    # It knows `!reference`.
+    gitlab_s = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
     checks: list[list[str | Path]] = [
         [BIN / "ruff", "check"],
         [BIN / "ruff", "format", "--check"],
         [BIN / "mypy", "--no-error-summary"],
+        [BIN / "vulture"],
         [BIN / "zizmor", "--offline", "--quiet", "--pedantic", ".github", "action.yml"],
         [BIN / "hadolint", "Dockerfile"],
         [BIN / "shellcheck", ".ci/run"],
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"],
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows],
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
+        [BIN / "check-jsonschema", *gitlab_s, ".gitlab-ci.yml"],
     ]
     if shutil.which("go"):
         # actionlint looks for the entry points here; they are in the image.
         image_s = ["-ignore", 'file "/opt/nomad-token/bin/[a-z-]+" does not exist']
         checks.append(["go", "run", ACTIONLINT, "-shellcheck", BIN / "shellcheck", *image_s, *workflows])
-    failed = [f"{Path(check[0]).name} {check[1]}" for check in checks if run(*check)]
+    failed = [" ".join([Path(check[0]).name, *map(str, check[1:2])]) for check in checks if run(*check)]
     if not shutil.which("go"):
         say("not run: actionlint (no Go here)")
         failed += ["actionlint"] if "--all" in rest else []
@@ -165,9 +227,39 @@ def generate(_rest: list[str]) -> int:
 
 
 def bench(rest: list[str]) -> int:
-    """Time the two steps."""
+    """Time the two steps, and others."""
+    install("dev")
+    return _with_tests("bench/performance.py", *rest)
+
+
+def picture(_rest: list[str]) -> int:
+    """Draw the demo."""
     install("lab")
-    return run(PYTHON, "bench/startup.py", *rest)
+    return run(PYTHON, "bench/picture.py")
+
+
+def release(rest: list[str]) -> int:
+    """Rehearse a release, or make a part of one."""
+    install("release")
+    return run(PYTHON, "-m", "release", *rest)
+
+
+def fleet(rest: list[str]) -> int:
+    """Run many jobs at once."""
+    install("test")
+    return _with_tests("bench/fleet.py", *rest)
+
+
+def _with_tests(script: str, *rest: str) -> int:
+    """Run a script of `bench/` that uses what the suites do; -P, since one of those has its name."""
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
+    return run(PYTHON, "-P", script, *rest)
+
+
+def mutants(rest: list[str]) -> int:
+    """Run the mutation tests, and write their figures into tests/mutants.md."""
+    install("mutants")
+    return run(PYTHON, "bench/mutants.py", *rest)
 
 
 def lock(rest: list[str]) -> int:
@@ -178,6 +270,8 @@ def lock(rest: list[str]) -> int:
     with (ROOT / "pyproject.toml").open("rb") as file:
         backend: list[str] = tomllib.load(file)["build-system"]["requires"]
     # hatchling makes an editable install with `editables`.
+    if any(word.startswith(("--upgrade", "-U")) for word in rest):
+        rest = [*COOLING, *rest]
     code = _compile("build", backend, ["-"], rest)
     for name, wants in LOCKS.items():
         also = [] if name == "image" else [*backend, "editables"]
@@ -199,6 +293,8 @@ def ci(_rest: list[str]) -> int:
     run(PYTHON, "-m", "coverage", "erase")
     tested = run_tests(all_suites(), [], runner=["-m", "coverage", "run", "-m", "pytest"])
     combined = run(PYTHON, "-m", "coverage", "combine", "--quiet")
+    for torn in ROOT.glob(".coverage.*"):  # of processes that a test killed as they wrote it
+        torn.unlink()
     covered = combined or run(PYTHON, "-m", "coverage", "report")
     for name, code in (("lint", linted), ("tests", tested), ("coverage", covered)):
         say(f"{name}: {'FAILED' if code else 'passed'}")
@@ -207,7 +303,7 @@ def ci(_rest: list[str]) -> int:
 
 def install(wanted: str) -> None:
     """Make `.venv` hold what the lock files name for the set *wanted*, the project itself included."""
-    stamps = {name: _stamp(name) for name in SETS[SETS.index(wanted) :]}
+    stamps = {name: _stamp(name) for name in SETS[wanted]}
     if STAMP.is_file() and STAMP.read_text("utf-8") in stamps.values():
         return
     say(f"installing into {VENV.relative_to(ROOT)} (requirements/{wanted}.txt)")

@@ -1,0 +1,3 @@
+module nomad-token/launcher
+
+go 1.24
