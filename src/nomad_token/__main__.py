@@ -1,5 +1,6 @@
 """The three executables: the command, and the action's two steps, which import what they use and no more."""
 
+import contextlib
 import gc
 import io
 import os
@@ -23,18 +24,7 @@ def main() -> NoReturn:
     with open(os.devnull, "rb") as nowhere, open(os.devnull, "w", encoding="utf-8") as unseen:  # noqa: PTH123
         out = sys.stdout or io.TextIOWrapper(nowhere)
         code = command(sys.argv[1:], os.environ, out, sys.stderr or unseen, last=True)
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            _drained(stream, unseen)
-    _end(code)
-
-
-def _drained(stream: TextIO, unseen: TextIO) -> None:
-    """See that what *stream* could not take, which is told by now, does not fail once more as the program ends."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(unseen.fileno(), stream.fileno())
-        stream.flush()
+        _end(code)
 
 
 def mint_step() -> NoReturn:
@@ -50,8 +40,14 @@ def revoke_step() -> NoReturn:
 
 
 def _end(code: int) -> NoReturn:
-    gc.freeze()  # what is there needs no last look by the collector, which would take a seventh of a step
-    sys.exit(code)
+    """End here: what the interpreter does last takes time, and gives the signals back, one of which would be the end.
+
+    What a stream can't take is told by now, or there is nobody to read it.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def step(

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -50,8 +51,9 @@ def ended(
             finally:
                 connections.close()
     except Cancelled as cancelled:
-        platform.say("Cancelled.")
         code = cancelled.exit_code
+        with suppress(OSError):
+            platform.say("Cancelled.")
     return code
 
 
@@ -64,7 +66,8 @@ def _said(platform: Platform, error: Exception) -> int:
             title, text, code = Temporary.title, f"{_unwritten(error)}\n{_ON_DISK}", Temporary.exit_code
         case _:
             title, text, code = "A bug in nomad-token", _where(error), Error.exit_code
-    platform.annotate(Level.ERROR, title, text)
+    with suppress(OSError):  # nobody reads: the exit code is what is left to tell
+        platform.annotate(Level.ERROR, title, text)
     return code
 
 

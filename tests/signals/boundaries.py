@@ -124,7 +124,7 @@ def _step(stroke: Stroke | None, sent: _Sent, gate: Gate, name: str, start: Star
 def wrong(stroke: Stroke, road: Road, result: Result) -> Iterator[str]:
     """Say what does not hold."""
     log = result.log
-    ends = {0, _REFUSED, *(128 + each for each in SIGNALS[stroke.what]), *(-each for each in SIGNALS[stroke.what])}
+    ends = {0, _REFUSED, *(128 + each for each in SIGNALS[stroke.what]), *((-signal.SIGKILL,) if stroke.kills else ())}
     if result.main.code not in ends:
         yield f"{stroke.name}: main ended with {result.main.code}: {log}"
     of_main = result.tokens_after_main if stroke.at.step == "main" and result.main.code and not stroke.kills else []
