@@ -119,15 +119,15 @@ def main() -> int:
         "executable": ("build it: [FOLDER]", lambda rest: run(sys.executable, "executable/build.py", *rest)),
         "release": ("rehearse one, into dist/: [--dry-run]; or a part of it, for its workflow: [--help]", release),
         "fleet": ("run hundreds of jobs at once against one lab: [--help]", fleet),
-        "bench": ("time the steps, and what people use in their place, into docs/performance.md: [--help]", bench),
+        "bench": ("time the steps, and what people use in their place, into docs/performance.*: [--help]", bench),
         "picture": ("draw what the demo prints, as docs/demo.svg", picture),
         "mutants": ("change the code, and see that a test notices: takes minutes", mutants),
-        "ci": ("all of it, with nothing left out", ci),
+        "ci": ("lint and every suite; what can't run here is a failure", ci),
     }
     parser = argparse.ArgumentParser(
         prog="dev.py",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="commands:\n" + "\n".join(f"  {name:<10}{about}" for name, (about, _) in commands.items()),
+        epilog="commands:\n" + "\n".join(f"  {name:<11}{about}" for name, (about, _) in commands.items()),
     )
     parser.add_argument("command", choices=commands, metavar="COMMAND", help="one of those below")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what the command takes")

@@ -17,8 +17,6 @@ from nomad_token_lab import Lab
 from nomad_token_lab.runner import MINT, REVOKE, Step
 
 MANY: Final = 20
-AS_THE_IMAGE: Final = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
-"""What the Dockerfile puts into the environment."""
 _MEASURED: Final = Path(__file__).with_name("measured.py")
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
@@ -94,8 +92,7 @@ class Ours:
         return self._run(REVOKE, {})
 
     def _run(self, executable: str, given: Mapping[str, str]) -> Took:
-        environ = self._step.environment(executable, given) | AS_THE_IMAGE
-        return measured(self._scripts / executable, environ=environ)
+        return measured(self._scripts / executable, environ=self._step.environment(executable, given))
 
 
 class InDocker:
@@ -176,7 +173,7 @@ def bao(lab: Lab) -> Contender:
 
 def python(scripts: Path, name: str, code: str = "pass") -> Contender:
     """Return Python itself, running *code*."""
-    return Contender(name, lambda _folder: measured(scripts / "python", "-I", "-c", code, environ=AS_THE_IMAGE))
+    return Contender(name, lambda _folder: measured(scripts / "python", "-I", "-c", code))
 
 
 def inputs(lab: Lab) -> dict[str, str]:
