@@ -100,9 +100,11 @@ APART: Final = {
 
 # What starts a process for each step: measured, it takes twice its time, for lines that others run too.
 PROCESSES: Final = frozenset({"scenarios"})
+# Those of a folder are alike, long or short: who is done takes from who is not. And many wait, so one more can work.
+_STEALING: Final = ("--dist", "worksteal")
 SPREADS: Final = {
-    "": ("-n", "auto"),
-    "tests": ("-n", "auto"),
+    "": ("-n", "auto", *_STEALING),
+    "tests": ("-n", str((os.cpu_count() or 1) + 1), *_STEALING),
     "files": ("-n", "auto", "--dist", "loadfile"),
     "nothing": (),
 }
