@@ -25,8 +25,8 @@ from nomad_token_lab import Lab
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "performance.md"
 PICTURE: Final = ROOT / "docs" / "performance.svg"
-# As the steps themselves begin and end (`__main__.py`).
-_BEGIN: Final = "import gc, os; gc.disable(); os.environ['PYDANTIC_DISABLE_PLUGINS'] = '__all__'"
+# As the steps themselves begin.
+_BEGIN: Final = "import os, nomad_token.__main__; nomad_token.__main__._begin()"
 _SHELL: Final = "nomad_token.ending, nomad_token.platforms.action"
 _IMPORTS: Final = {
     "mint": f"{_BEGIN}; import {_SHELL}, nomad_token.order, nomad_token.mint",

@@ -18,13 +18,13 @@ _NEVER = (
     "yaml",
 )
 _ROAD = (
-    "import sys; sys.modules['httpx._main'] = None; import nomad_token.__main__, nomad_token.ending, "
-    "nomad_token.platforms.action; {step}; print(*sys.modules)"
+    "import sys, nomad_token.__main__; nomad_token.__main__._begin(); "
+    "import nomad_token.ending, nomad_token.platforms.action; {step}; print(*sys.modules)"
 )
 
 
 def modules(step: str) -> set[str]:
-    """Import *step* in a fresh interpreter, without httpx's own command line, and return all that came with it."""
+    """Import *step* in a fresh interpreter, as the program begins, and return all that came with it."""
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", _ROAD.format(step=step)], capture_output=True, text=True, check=True
     )
