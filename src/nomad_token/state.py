@@ -241,7 +241,7 @@ class Ledger:
                     waiting.append(fact)
                 case HeldLogin() | HeldLease() | HeldToken() | NothingMade():
                     del waiting[-1:]
-                case Plan() | Renewed() | Settled():
+                case Plan() | Renewed() | Settled():  # pragma: no branch - mypy sees that there is no other
                     pass
         return waiting
 

@@ -13,7 +13,7 @@ from fakes import LOGIN, World, vault_error
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
 from nomad_token.declared import Declared, Lookup
-from nomad_token.errors import NoIdentity
+from nomad_token.errors import Cancelled, NoIdentity
 from nomad_token.issuers.base import Means
 from nomad_token.mint import Minting, begin, mint
 from nomad_token.names import is_own, own_name
@@ -129,6 +129,18 @@ def test_an_end_that_is_not_known(ends: bool) -> None:  # noqa: FBT001 - a row o
     assert world.told("say")[2] == f"It is revoked when the job ends.{told}"
 
 
+def test_an_end_that_nobody_can_bring_about() -> None:
+    """Of a token that Nomad lets nobody here delete the log says so, and does not promise a revoke."""
+    world = World()
+    minting = begun(world)
+    (credential,) = minting.granted()
+    minting.report([credential.model_copy(update={"revocable": False})])
+
+    assert world.told("say")[2].startswith(
+        "It can't be revoked, since Nomad lets only management tokens delete tokens."
+    )
+
+
 @pytest.mark.parametrize(("verified", "begins"), [(True, "Nomad accepts it; policies"), (False, "Policies")])
 def test_policies_are_listed(verified: bool, begins: str) -> None:  # noqa: FBT001 - a row of the table
     """They are told where they are known, and Nomad's own word on the token where it was asked for."""
@@ -138,6 +150,17 @@ def test_policies_are_listed(verified: bool, begins: str) -> None:  # noqa: FBT0
     minting.report([credential.model_copy(update={"policies": ("read", "write"), "verified": verified})])
 
     assert world.told("say")[1] == f"{begins}: read, write."
+
+
+@pytest.mark.parametrize(("revoke", "undone"), [("true", False), ("false", True)])
+def test_a_read_that_was_broken_off(revoke: str, undone: bool) -> None:  # noqa: FBT001 - a row of the table
+    """What it makes while nobody waits is the post-step's to undo, with all the rest; without one it is undone here."""
+    world = World(revoke=revoke)
+    minting = begun(world)
+    minting.granted()
+    minting.fail(Cancelled(signal.SIGTERM, broke_off=True))
+
+    assert (world.alive == []) is undone
 
 
 class Limited(Signals):
