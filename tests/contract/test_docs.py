@@ -140,3 +140,12 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     known = {one.name for one in all_declared()}.union(TEMPLATE, OUTPUTS, ISSUERS, keys(Setup), shipped.ABOUT, OTHERS)
 
     assert named - known == set()
+
+
+def test_the_readme_has_the_measured_time() -> None:
+    """How long the program takes next to vault-action is what docs/performance.md measured."""
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    (told,) = re.findall(r"([\d.]+) times vault-action's", (ROOT / "README.md").read_text("utf-8"))
+    (measured,) = re.findall(r"\| mint ÷ vault-action[^|]*time \| ([\d.]+) ", page)
+
+    assert told == f"{float(measured):.1f}"
