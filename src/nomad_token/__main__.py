@@ -4,6 +4,7 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -41,7 +42,9 @@ def revoke_step() -> NoReturn:
 
 
 def _begin() -> None:
-    """See that imports take no longer than they must."""
+    """Have signals wait until `Signals` takes them, and see that imports take no longer than they must."""
+    if hasattr(signal, "pthread_sigmask"):  # Windows lacks it
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     gc.set_threshold(100_000)  # they make no garbage: a twentieth of a start
     sys.modules["httpx._main"] = None  # type: ignore[assignment] # its own command line, where rich is: a seventh
 
@@ -49,7 +52,7 @@ def _begin() -> None:
 def _end(code: int) -> NoReturn:
     """End here: the interpreter's last works are a fifth of a step, and give the signals back, which then end it.
 
-    What a stream can't take is told by now, or there is nobody to read it.
+    What standard output can't take is told by now, and of a log there is nobody to tell.
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with contextlib.suppress(OSError):
@@ -104,7 +107,7 @@ def _mint(platform: "Platform", outside: "Outside") -> int:
 
 
 def _revoke(platform: "Platform", outside: "Outside") -> int:
-    """Revoke; reads no inputs, and imports nothing that does."""
+    """Revoke; reads no input that decides anything, and imports nothing that does."""
     from nomad_token.post import post  # noqa: PLC0415
 
     post(platform, outside)

@@ -22,6 +22,7 @@ from nomad_token.platforms import JOBS
 from nomad_token.platforms.call import Call
 from nomad_token.platforms.shell import Shell
 from nomad_token.platforms.sinks import SINKS
+from nomad_token.signals import let_in
 from nomad_token.text import shown
 
 _EXIT_CODES: Final = """\
@@ -61,6 +62,7 @@ def command(  # noqa: PLR0913 - two of them are a test's to choose
     *clock* and *transport* are a test's to choose.
     """
     if argv and argv[0] in OF_THE_LAB:
+        let_in()
         return _of_the_lab(argv[0], list(argv[1:]), err)
     declared = all_declared()
     call = read_call(argv, declared)
@@ -70,7 +72,9 @@ def command(  # noqa: PLR0913 - two of them are a test's to choose
         return Shell(kind(environ, err, clock=clock, connect=connections), call, environ, out, declared)
 
     def act(platform: Shell, outside: Outside) -> int:
-        return load(call.command).act(Asked(call, platform, outside, environ, out, declared))
+        code = load(call.command).act(Asked(call, platform, outside, environ, out, declared))
+        out.flush()  # what can't be written is an error, and not lost
+        return code
 
     whole = load(call.command).is_whole(call)
     return ended(make, act, clock=clock, transport=transport, whole=whole, last=last)

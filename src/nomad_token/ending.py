@@ -11,7 +11,7 @@ from nomad_token.clock import Clock, SystemClock
 from nomad_token.errors import Cancelled, Error, Temporary
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
-from nomad_token.signals import Signals
+from nomad_token.signals import Signals, let_in
 from nomad_token.text import shown
 
 _Platform = TypeVar("_Platform", bound=Platform)
@@ -43,6 +43,7 @@ def ended(
     try:
         with Signals(whole=whole, last=last) as signals:
             try:
+                let_in()
                 code = act(platform, Outside(connections, clock, signals))
                 if whole:
                     signals.tell()

@@ -25,7 +25,7 @@ class Signals:
     def __init__(self, *, whole: bool = False, last: bool = False) -> None:
         """Take no signal before `with`; a program that does one thing *whole* is held from its first moment on.
 
-        What is the *last* thing of its process keeps the signals: none changes any more how it ended.
+        What is the *last* thing of its process keeps the signals: none changes how it ended, unless it hangs then.
         """
         self.first: int | None = None
         self._last = last
@@ -182,6 +182,12 @@ class Signals:
     def _disarm(self) -> None:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def let_in() -> None:
+    """Take the signals that wait: `__main__` has them blocked until there is somebody to take them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 
 class _Held:

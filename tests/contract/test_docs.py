@@ -142,10 +142,12 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert named - known == set()
 
 
-def test_the_readme_has_the_measured_time() -> None:
-    """How long the program takes next to vault-action is what docs/performance.md measured."""
+def test_the_readme_has_the_measured_times() -> None:
+    """How long a job waits, and with vault-action, is what docs/performance.md measured."""
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    (told,) = re.findall(r"([\d.]+) times vault-action's", (ROOT / "README.md").read_text("utf-8"))
-    (measured,) = re.findall(r"\| mint ÷ vault-action[^|]*time \| ([\d.]+) ", page)
+    medians = dict(re.findall(r"\| ([^|]+) \| ([\d.]+) s \| [\d.]+ s \| [\d.]+ s \|", page))
+    (row,) = re.findall(r"\| takes, image pulled \|.*", (ROOT / "README.md").read_text("utf-8"))
+    proven = [f"{step} in Docker, proven at Nomad" for step in ("mint", "revoke")]
+    shown = ["vault-action, the same", "mint", "revoke", *proven]
 
-    assert told == f"{float(measured):.1f}"
+    assert re.findall(r"([\d.]+) s\b", row) == [f"{float(medians[name]):.2f}" for name in shown]

@@ -24,3 +24,8 @@ def test_each_suite_is_described() -> None:
     described = [row.split("`")[1] for row in table.splitlines() if row.startswith("| `")]
 
     assert sorted(described) == sorted(_DEV["all_suites"]())
+
+
+def test_the_core_is_there() -> None:
+    """What is held to every branch, and mutated, is files of the program: none is dropped by being renamed."""
+    assert all(list(_ROOT.glob(named)) for named in _DEV["_core"]())

@@ -2,18 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 
 from jobs import quick_start
 from nomad_token_lab import Delay, Fault, Lab, Silence
-from nomad_token_lab.runner import MINT, Ran, Step
-
-if TYPE_CHECKING:
-    import subprocess
+from nomad_token_lab.runner import MINT, REVOKE, Ran, Step
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -30,7 +28,7 @@ def asked(lab: Lab, path: str) -> Callable[[], bool]:
     return lambda: any(path in record.path for record in lab.requests)
 
 
-def stopped(step: Step, process: "subprocess.Popen[str]", seconds: float) -> Ran:
+def stopped(step: Step, process: subprocess.Popen[str], seconds: float) -> Ran:
     """Wait for the end of a main step, and read what it left."""
     log, _ = process.communicate(timeout=seconds)
     return step.read(MINT, process.returncode, log)
@@ -143,3 +141,30 @@ def test_killed_while_logging_in(lab: Lab, step: Step) -> None:
     assert post.code == 0
     assert "a Vault token that nobody holds may live" in post.log
     assert not lab.nomad.live_tokens()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_the_post_step_is_loaded(lab: Lab, step: Step, number: int) -> None:
+    """It waits for the program to be there, which is most of its time, and then revokes all the same."""
+    step.main(quick_start(lab))
+    before = len(lab.nomad.live_tokens())
+    loaded = "from nomad_token.__main__ import revoke_step; revoke_step()"
+    process = subprocess.Popen(  # noqa: S603 - this interpreter, which names each module once it is there
+        [sys.executable, "-X", "importtime", "-c", loaded],
+        env=step.environment(REVOKE, {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    next(line for line in process.stderr if line.endswith(" ssl\n"))
+    process.send_signal(number)
+    log, further = process.communicate(timeout=20)
+
+    assert process.returncode == 128 + number
+    assert before == 1
+    assert not lab.nomad.live_tokens()
+    assert log.startswith("Revoked ")
+    assert "nomad_token.post" in further
+    assert "Traceback" not in further

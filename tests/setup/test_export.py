@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -319,3 +321,20 @@ def test_what_is_there_already_has_a_name_alone(desk: Desk) -> None:
     assert code["resource"]["nomad_acl_binding_rule"]["g_1"]["bind_name"] == "there"
     assert "variable" not in code
     assert "hashicorp/vault" not in desk.out
+
+
+@pytest.mark.parametrize("lost", [">/dev/full", ">&-"])
+def test_what_can_not_be_printed_is_an_error(desk: Desk, lost: str) -> None:
+    """However short it is: where standard output did not take it, the exit code says so."""
+    ours = Path(sysconfig.get_path("scripts"), "nomad-token")
+    done = subprocess.run(  # noqa: S603 - our own program
+        ["sh", "-c", f'exec "$0" setup export --format json {lost}', ours],  # noqa: S607 - any shell
+        cwd=desk.folder,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 75
+    assert "could not be written" in done.stderr

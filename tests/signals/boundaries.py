@@ -125,8 +125,9 @@ def wrong(stroke: Stroke, road: Road, result: Result) -> Iterator[str]:
     """Say what does not hold."""
     log = result.log
     ends = {0, _REFUSED, *(128 + each for each in SIGNALS[stroke.what]), *((-signal.SIGKILL,) if stroke.kills else ())}
-    if result.main.code not in ends:
-        yield f"{stroke.name}: main ended with {result.main.code}: {log}"
+    struck = result.main if stroke.at.step == "main" else result.post
+    if struck.code not in ends:
+        yield f"{stroke.name}: {stroke.at.step} ended with {struck.code}: {log}"
     of_main = result.tokens_after_main if stroke.at.step == "main" and result.main.code and not stroke.kills else []
     for when, tokens in (("after main", of_main), ("in the end", result.tokens)):
         for token in tokens:
@@ -134,7 +135,7 @@ def wrong(stroke: Stroke, road: Road, result: Result) -> Iterator[str]:
                 yield f"{stroke.name}: {token.accessor} lives {when}: {log}"
     if result.logins and not road.is_lent and not (stroke.kills and stroke.at.is_login and "login" in log):
         yield f"{stroke.name}: a login lives: {log}"
-    if "a bug" in log.lower():
+    if "a bug" in log.lower() or "Traceback" in log:
         yield f"{stroke.name}: {log}"
 
 
