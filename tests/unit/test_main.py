@@ -1,5 +1,6 @@
 """The shell: exit codes, messages, and nothing of a bug's content."""
 
+import errno
 import io
 import json
 import os
@@ -191,6 +192,22 @@ def test_full_disk(job: Job, variable: str) -> None:
 
     assert job.main() == 75
     assert "No space left on device" in job.log
+    assert job.world.alive == []
+
+
+class Gone(io.StringIO):
+    """A log that nobody reads any more."""
+
+    def write(self, _text: str) -> int:
+        """Take nothing."""
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def test_nobody_reads_the_log(job: Job) -> None:
+    """What can't be said is not said: the exit code is that of the error, and nothing is left."""
+    job.out = Gone()
+
+    assert job.main() == 75
     assert job.world.alive == []
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from fakes import LOGIN, World, vault_error
+from fakes import LOGIN, World, nomad_error, vault_error
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
 from nomad_token.declared import Declared, Lookup
@@ -161,6 +161,24 @@ def test_a_read_that_was_broken_off(revoke: str, undone: bool) -> None:  # noqa:
     minting.fail(Cancelled(signal.SIGTERM, broke_off=True))
 
     assert (world.alive == []) is undone
+
+
+def test_what_a_failure_leaves_open_is_looked_at() -> None:
+    """Of several causes of an error, what anybody may look at decides; after a signal there is no time for that."""
+    world = World()
+    minting = begun(world)
+    world.nomad.faults.before("status/leader", nomad_error(500, "No cluster leader"))
+    error = NoIdentity("No id token.", doubts=("leader",))
+    minting.fail(error)
+    looked = world.told("say")
+    world.events.clear()
+    world.signals.first = signal.SIGTERM
+    minting.fail(error)
+
+    (line,) = looked
+    assert line.startswith("Looked at: leader. ")
+    assert world.told("say") == []
+    assert world.requests == []
 
 
 class Limited(Signals):
