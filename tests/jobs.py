@@ -6,8 +6,12 @@ from typing import cast
 
 import httpx
 
-from nomad_token_lab import Lab
+from certificates import Authority
+from nomad_token_lab import Lab, Tls, logins
 from nomad_token_lab.runner import Step
+
+NOMADS_NAME = "server.global.nomad"
+"""What the certificate of a server is for, in Nomad's own documentation."""
 
 
 def on(lab: Lab, folder: Path, **environ: str) -> Step:
@@ -30,6 +34,20 @@ def quick_start(lab: Lab, **more: str) -> dict[str, str]:
         "vault-auth-role": "deploy-app",
     }
     return plain | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+def in_a_pod(lab: Lab, folder: Path) -> dict[str, str]:
+    """Let a service account in, and mount its token into the pod."""
+    with lab.vault_client() as vault:
+        given = logins.kubernetes(
+            vault,
+            host=lab.cluster.host,
+            public_key=lab.cluster.public_key,
+            ca_certificate=Authority(folder).certificate.read_text("ascii"),
+        )
+    file = folder / "token"
+    file.write_text(lab.cluster.service_account_token("ci", "deployer").get_secret_value(), "ascii")
+    return given | {"vault-kubernetes-token-path": str(file)}
 
 
 def nothing_lives(lab: Lab) -> bool:
@@ -62,3 +80,10 @@ def lent_inputs(lab: Lab, token: str, **more: str) -> dict[str, str]:
     given = quick_start(lab, vault_auth_method="token", vault_token=token, **more)
     del given["vault-auth-role"]
     return given
+
+
+def members_only(authority: Authority) -> Lab:
+    """Make a lab whose Nomad lets only those in who show a certificate, and whose own is for its usual name."""
+    pair = authority.server([NOMADS_NAME])
+    tls = Tls(pair.certificate, pair.key, client_ca=authority.certificate, requires_client=True)
+    return Lab(trust=True, tls={"nomad": tls})

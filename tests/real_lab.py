@@ -10,6 +10,7 @@ import httpx
 
 import servers
 from certificates import Authority
+from jobs import quick_start
 from nomad_token_lab import Lab, Trust, trust
 
 Kind = Literal["vault", "openbao"]
@@ -84,3 +85,8 @@ def real_lab(
         if trusting:
             lab.trust()
         yield lab
+
+
+def plain_job(lab: RealLab) -> dict[str, str]:
+    """Return what the README's quick start says, for the real server."""
+    return quick_start(lab, vault_addr=lab.real.addr)

@@ -14,10 +14,9 @@ from certificates import Authority, Pair
 from container.act import WORKFLOWS, act
 from container.leaks import secrets_in
 from container.runner import Job, Use
-from jobs import quick_start
-from nomad_token_lab import Lab, Tls
+from jobs import NOMADS_NAME, members_only, quick_start
+from nomad_token_lab import Lab
 
-NAME = "server.global.nomad"
 DEPLOY = str(WORKFLOWS / "deploy.py")
 OF_TLS = {"NOMAD_CACERT", "NOMAD_CLIENT_CERT", "NOMAD_CLIENT_KEY", "NOMAD_TLS_SERVER_NAME"}
 # The user of a hosted runner. Whoever is not root can't run steps as somebody else.
@@ -39,9 +38,7 @@ def own(authority: Authority) -> Pair:
 @pytest.fixture
 def lab(authority: Authority) -> Iterator[Lab]:
     """Serve a Nomad that lets only those in who show a certificate, and whose own is for its usual name."""
-    pair = authority.server([NAME])
-    tls = Tls(pair.certificate, pair.key, client_ca=authority.certificate, requires_client=True)
-    with Lab(trust=True, tls={"nomad": tls}) as running:
+    with members_only(authority) as running:
         yield running
 
 
@@ -85,7 +82,7 @@ class TestRunner:
     def test_text(self, job: Job, lab: Lab, authority: Authority, own: Pair, *, in_container: bool) -> None:
         """PEM texts become files that the runner's user reads, and that are gone after the post-step."""
         use = Use(job)
-        given = quick_start(lab, nomad_tls_server_name=NAME) | texts(authority, own)
+        given = quick_start(lab, nomad_tls_server_name=NOMADS_NAME) | texts(authority, own)
         main = use.main(given)
         deployed = job.script(DEPLOY, "hello", in_container=in_container)
         (folder,) = placed(job)
@@ -106,7 +103,7 @@ class TestRunner:
     def test_files(self, job: Job, lab: Lab, authority: Authority, own: Pair, *, in_container: bool) -> None:
         """Files of the workspace are named where they are, on the runner, and none is written."""
         use = Use(job)
-        given = quick_start(lab, nomad_tls_server_name=NAME) | files(job, authority, own)
+        given = quick_start(lab, nomad_tls_server_name=NOMADS_NAME) | files(job, authority, own)
         main = use.main(given)
         deployed = job.script(DEPLOY, "hello", in_container=in_container)
         written = placed(job)
@@ -122,7 +119,7 @@ class TestRunner:
 
 def test_without_the_variables(job: Job, lab: Lab, authority: Authority, own: Pair) -> None:
     """Without what is exported the same step is turned away: it is what lets it in."""
-    Use(job).main(quick_start(lab, nomad_tls_server_name=NAME) | texts(authority, own))
+    Use(job).main(quick_start(lab, nomad_tls_server_name=NOMADS_NAME) | texts(authority, own))
     for name in OF_TLS:
         del job.environ[name]
     deployed = job.script(DEPLOY, "hello")
@@ -144,7 +141,7 @@ def test_unchecked(job: Job, lab: Lab, authority: Authority, own: Pair) -> None:
 
 def test_runner_that_tells_no_paths(job: Job, lab: Lab, authority: Authority, own: Pair) -> None:
     """Where the runner's paths are unknown nothing is exported that leads nowhere, and it is said what to write."""
-    given = quick_start(lab, nomad_tls_server_name=NAME) | texts(authority, own) | {"host-paths": ""}
+    given = quick_start(lab, nomad_tls_server_name=NOMADS_NAME) | texts(authority, own) | {"host-paths": ""}
     main = Use(job).main(given)
 
     assert main.code == 0, job.log
@@ -162,7 +159,7 @@ def test_act(lab: Lab, authority: Authority, own: Pair, tmp_path: Path) -> None:
         "NOMAD_ADDR": lab.nomad.addr,
         "CA": base64.b64encode(authority.certificate.read_bytes()).decode(),
         "CERTIFICATE": certificate,
-        "NAME": NAME,
+        "NAME": NOMADS_NAME,
     }
     id_token = lab.github.id_token(lab.audience).get_secret_value()
     ran = act(tmp_path, "private-authority", variables=variables, secrets={"ID_TOKEN": id_token, "KEY": key})

@@ -13,6 +13,7 @@ import httpx
 
 from faults.places import ActionJob, ShellJob, Told
 from faults.roads import Arranged
+from faults.runs import clean, living
 from faults.wire import Deed, Reply, Sent, Wire
 from limit import Limit
 
@@ -200,7 +201,6 @@ def run(
         handed_over = job.handed_over()
         arranged.clock.push(60)
         post, sent_in_post = _post(job, arranged, case)
-        arranged.lab.settle()
         left = [
             str(path.relative_to(job.folder))
             for path in job.folder.rglob("*")
@@ -209,7 +209,7 @@ def run(
         result = Result(
             main, post, sent, sent_in_post, after_main, _living(arranged), secrets, handed_over, left, files
         )
-    _clean(arranged)
+    clean(arranged)
     return result
 
 
@@ -241,9 +241,8 @@ def tampered(
         wire = Wire(arranged.servers, arranged.clock, Turns(None, job).strike)
         post = job.post(wire)
         assert post
-        arranged.lab.settle()
         result = Tampered(lines, post, wire.strays, _living(arranged), _secrets(sent))
-    _clean(arranged)
+    clean(arranged)
     return result
 
 
@@ -261,7 +260,6 @@ def _main(
         job.runner_reads()
     finally:
         turns.end()
-    arranged.lab.settle()
     files = {name: path.read_bytes() for name, path in job.files.items() if path.is_file()}
     return main, wire.sent, _living(arranged), files
 
@@ -287,20 +285,5 @@ def _job(
 
 def _living(arranged: Arranged) -> list[str]:
     """Return accessors of what lives."""
-    lab = arranged.lab
-    return [
-        *(made.accessor for made in lab.nomad.live_tokens()),
-        *(token.accessor for token in lab.vault.live_tokens()),
-    ]
-
-
-def _clean(arranged: Arranged) -> None:
-    lab = arranged.lab
-    for token in lab.vault.live_tokens():
-        lab.vault.revoke_token(token)
-    for lease in lab.vault.live_leases():
-        lab.vault.leases.end(lease)
-    lab.settle()
-    for made in lab.nomad.live_tokens():
-        lab.nomad.delete_token(made.accessor)
-    lab.requests.clear()
+    tokens, logins = living(arranged)
+    return [*(made.accessor for made in tokens), *logins]

@@ -1,5 +1,7 @@
 """The doors of the program: the action's two steps, `mint` and `revoke` in a shell, and `run`, which is both."""
 
+import subprocess
+import sysconfig
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import ClassVar, Final
 from nomad_token_lab.runner import MINT, REVOKE, Ran, Step, pairs
 
 PROGRAM: Final = "nomad-token"
+_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 _PREFIX: Final = "NOMAD_MINT_"
 
 
@@ -19,6 +22,17 @@ class Call:
     executable: str
     argv: tuple[str, ...]
     environ: Mapping[str, str]
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Start it as a process, all of whose output is its log."""
+        return subprocess.Popen(  # noqa: S603 - our own executables
+            [_SCRIPTS / self.executable, *self.argv],
+            env=dict(self.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
 
 class Door(ABC):
@@ -37,6 +51,16 @@ class Door(ABC):
     @abstractmethod
     def read(self, step: str, code: int, log: str) -> Ran:
         """Read what a step left."""
+
+    def run(self, step: str, seconds: float) -> Ran:
+        """Run a step as a process, for *seconds* at the most, and read what it left."""
+        with self.call(step).start() as process:
+            try:
+                log, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return self.read(step, process.returncode, log)
 
 
 class ActionDoor(Door):

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from certificates import Authority
 from fakes import FakeClock
 from faults.doors import ActionDoor, Door, RunDoor, ShellDoor
-from jobs import quick_start
+from jobs import in_a_pod, quick_start
 from nomad_token_lab import Lab, Member, logins
 from nomad_token_lab.clock import of_machine
 from nomad_token_lab.faults import ServerName
@@ -194,16 +194,7 @@ def _github(lab: Lab, _servers: InMemory, _folder: Path) -> Inputs:
 
 
 def _kubernetes(lab: Lab, _servers: InMemory, folder: Path) -> Inputs:
-    with lab.vault_client() as vault:
-        given = logins.kubernetes(
-            vault,
-            host=lab.cluster.host,
-            public_key=lab.cluster.public_key,
-            ca_certificate=Authority(folder).certificate.read_text("ascii"),
-        )
-    file = folder / "token"
-    file.write_text(lab.cluster.service_account_token("ci", "deployer").get_secret_value(), "ascii")
-    return _with_a_login(lab, given | {"vault-kubernetes-token-path": str(file)})
+    return _with_a_login(lab, in_a_pod(lab, folder))
 
 
 def _cert(lab: Lab, servers: InMemory, folder: Path) -> Inputs:

@@ -1,7 +1,5 @@
 """A sample of the matrix as real processes, which meet the faults on sockets."""
 
-import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,9 +13,7 @@ from faults.judge import judged
 from faults.roads import ROADS, Road
 from faults.sample import AT_GATES, EACH, run_at_gate, sample
 from faults.test_matrix import requests
-from nomad_token_lab.runner import Ran
 
-_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 _SECONDS: Final = 60
 
 
@@ -29,22 +25,7 @@ def in_processes(case: Case, folder: Path) -> list[str]:
         arranged = road.arrange(folder, gate.addresses)
         gate.lead_to(arranged.servers)
         door = road.door(folder / "job", arranged.environ, arranged.inputs)
-
-        def step(name: str) -> Ran:
-            call = door.call(name)
-            done = subprocess.run(  # noqa: S603 - our own executables
-                [_SCRIPTS / call.executable, *call.argv],
-                env=dict(call.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-            return door.read(name, done.returncode, done.stdout)
-
-        result = run_at_gate(case, requests(road.name), arranged, gate, step)
+        result = run_at_gate(case, requests(road.name), arranged, gate, lambda name: door.run(name, _SECONDS))
         verdict = judged(case, road, arranged, result)
         arranged.lab.stop()
     return [f"{case.name}: {text}" for text in verdict.wrong]

@@ -2,8 +2,6 @@
 
 import random
 import statistics
-import subprocess
-import sysconfig
 import threading
 import time
 from collections import Counter
@@ -25,7 +23,6 @@ from nomad_token.clock import SystemClock
 from nomad_token_lab.faults import ServerName
 from nomad_token_lab.runner import Ran
 
-_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 _SECONDS: Final = 300
 _NOT_ON_SOCKETS: Final = frozenset({"pipe", "refused", "redirect-plain"})
 _LIMITED: Final = Deed(Reply(429, {"retry-after": "1"}, b'{"errors": ["rate limit quota exceeded"]}').data)
@@ -119,27 +116,12 @@ def fleet(place: Place, folder: Path, *, jobs: int, at_once: int) -> list[Told]:
 def _job(place: Place, folder: Path) -> Told:
     door = ActionDoor(folder, place.environ, place.inputs)
     began = time.monotonic()
-    main = _step(door, "main")
+    main = door.run("main", _SECONDS)
     token = main.variables.get("NOMAD_TOKEN", "")
     accepted = bool(token) and place.takes(token)
-    post = _step(door, "post")
+    post = door.run("post", _SECONDS)
     seconds = time.monotonic() - began
     return Told(main, post, accepted, bool(token) and not place.takes(token), seconds)
-
-
-def _step(door: ActionDoor, name: str) -> Ran:
-    call = door.call(name)
-    done = subprocess.run(  # noqa: S603 - our own executables
-        [_SCRIPTS / call.executable],
-        env=dict(call.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    return door.read(name, done.returncode, done.stdout)
 
 
 class Weather:

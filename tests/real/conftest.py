@@ -1,4 +1,4 @@
-"""The real servers, started once a session."""
+"""The real servers, started once a session, and what most jobs on them begin with."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import servers
+from jobs import on
+from nomad_token_lab.runner import Step
+from real_lab import KINDS, RealLab, real_lab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,3 +30,16 @@ def real_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Vau
     """Vault 1.14.2 with its Nomad engine, empty and unsealed."""
     with servers.vault(tmp_path_factory.mktemp("vault")) as running:
         yield running
+
+
+@pytest.fixture(params=KINDS)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
+    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
+    with real_lab(request.param, tmp_path) as lab:
+        yield lab
+
+
+@pytest.fixture
+def step(lab: RealLab, tmp_path: Path) -> Step:
+    """Make a step of a job that may ask for an id token."""
+    return on(lab, tmp_path)

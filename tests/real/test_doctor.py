@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,18 +12,11 @@ import servers
 from jobs import operator
 from nomad_token.command_line import command
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
-from real_lab import KINDS, RealLab, real_lab
+from real_lab import RealLab
 from verdicts import note
 
 QUICK: Final = ("--role", "deployer", "--vault-auth-role", "deploy-app")
 Arrange = Callable[[RealLab], None]
-
-
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
 
 
 def asked(lab: RealLab, home: Path, *argv: str, desk: bool) -> tuple[int, dict[str, dict[str, Any]], str]:

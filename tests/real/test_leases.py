@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from jobs import on, quick_start
 from leases.conftest import Desk
 from nomad_token.errors import LiveTokenLeft, NotFound, Refused
 from nomad_token_lab.trust import written
-from real_lab import KINDS, RealLab, real_lab
+from real_lab import RealLab
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "leases.md"
 RULES: Final = dict(re.findall(r"^\| (.+?) \| `(path .+?)`", PAGE.read_text("utf-8"), re.MULTILINE))
@@ -22,13 +21,6 @@ ROLES, LEASES, EACH, RENEW, REVOKE = "the roles", "their leases", "each lease", 
 OWN: Final = "nomad-token-0a1b2c3d-20260304T050607000000"
 LEASE: Final = "LEASE"
 """Stands for a lease's id in the table below."""
-
-
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import servers
 from answers import within
 from certificates import DAY, Authority, Pair
-from jobs import on, quick_start
+from jobs import quick_start
 from nomad_token_lab import Member, logins
 from nomad_token_lab.runner import Ran, Step
 from real_lab import KINDS, RealLab, real_lab
@@ -21,19 +21,6 @@ PASSWORD: Final = "correct-horse-battery-staple"
 PEOPLE: Final = "ou=people,dc=example,dc=com"
 JOB: Final = {"Job": {"ID": "hello", "Name": "hello", "Type": "batch", "Datacenters": ["*"], "TaskGroups": []}}
 Inputs = dict[str, str]
-
-
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def step(lab: RealLab, tmp_path: Path) -> Step:
-    """Make a step of a job that may ask for an id token."""
-    return on(lab, tmp_path)
 
 
 @pytest.fixture(scope="session")

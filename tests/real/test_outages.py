@@ -4,35 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-
-import pytest
 
 import servers
 from answers import within
-from jobs import accepted, on, operator, quick_start
+from jobs import accepted, operator
 from nomad_token_lab.runner import MINT, REVOKE, Ran, Step
-from real_lab import KINDS, RealLab, real_lab
+from real_lab import RealLab, plain_job
 
 STRICT = {"on-revoke-failure": "fail"}
-
-
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def step(lab: RealLab, tmp_path: Path) -> Step:
-    """Make a step of a job that may ask for an id token."""
-    return on(lab, tmp_path)
-
-
-def inputs(lab: RealLab) -> dict[str, str]:
-    """Return what the README's quick start says, for the real server."""
-    return quick_start(lab, vault_addr=lab.real.addr)
 
 
 def meanwhile(step: Step, executable: str, given: dict[str, str], then: Callable[[], None]) -> Ran:
@@ -71,7 +50,7 @@ def delete_managers(lab: RealLab, *, but: str = "") -> None:
 def test_sealed_before_the_job_and_unsealed_in_time(lab: RealLab, step: Step) -> None:
     """A sealed server is waited for: nothing was made, so the login is sent again, and the job goes on."""
     with sealed(lab) as unseal:
-        main = meanwhile(step, MINT, inputs(lab), unseal)
+        main = meanwhile(step, MINT, plain_job(lab), unseal)
     works = accepted(lab, main.variables["NOMAD_TOKEN"])
     post = step.post()
 
@@ -81,7 +60,7 @@ def test_sealed_before_the_job_and_unsealed_in_time(lab: RealLab, step: Step) ->
 
 def test_sealed_in_the_middle_and_unsealed_while_it_is_revoked(lab: RealLab, step: Step) -> None:
     """The post-step waits for the server to come back, and nothing is left."""
-    step.main(inputs(lab))
+    step.main(plain_job(lab))
     with sealed(lab) as unseal:
         post = meanwhile(step, REVOKE, STRICT, unseal)
 
@@ -93,7 +72,7 @@ def test_sealed_in_the_middle_and_unsealed_while_it_is_revoked(lab: RealLab, ste
 
 def test_sealed_to_the_end(lab: RealLab, step: Step) -> None:
     """The token lives on and is named, with the operator's command and why; unsealed, the lease is there again."""
-    main = step.main(inputs(lab) | STRICT)
+    main = step.main(plain_job(lab) | STRICT)
     token = main.variables["NOMAD_TOKEN"]
     with sealed(lab):
         post = step.post()
@@ -111,7 +90,7 @@ def test_sealed_to_the_end(lab: RealLab, step: Step) -> None:
 
 def test_unsealed_again_before_the_end(lab: RealLab, step: Step) -> None:
     """A job that only sleeps through it notices nothing: tokens and leases outlive a seal."""
-    main = step.main(inputs(lab))
+    main = step.main(plain_job(lab))
     with sealed(lab):
         works = accepted(lab, main.variables["NOMAD_TOKEN"])
     post = step.post()
@@ -123,7 +102,7 @@ def test_unsealed_again_before_the_end(lab: RealLab, step: Step) -> None:
 
 def test_management_token_rotated(lab: RealLab, step: Step) -> None:
     """A new one in `config/access` before the old one goes: nothing is noticed."""
-    main = step.main(inputs(lab))
+    main = step.main(plain_job(lab))
     accessor, secret = new_manager(lab)
     operator(lab, "nomad/config/access", token=secret)
     delete_managers(lab, but=accessor)
@@ -136,7 +115,7 @@ def test_management_token_rotated(lab: RealLab, step: Step) -> None:
 
 def test_management_token_rotated_away(lab: RealLab, step: Step) -> None:
     """Vault's own token is gone: the minted one lives on and is named; with a new one in place the lease ends it."""
-    main = step.main(inputs(lab) | STRICT)
+    main = step.main(plain_job(lab) | STRICT)
     delete_managers(lab)
     post = step.post()
     works = accepted(lab, main.variables["NOMAD_TOKEN"])
@@ -152,7 +131,7 @@ def test_management_token_rotated_away(lab: RealLab, step: Step) -> None:
 
 def test_nomad_restarts_while_it_is_revoked(lab: RealLab, step: Step) -> None:
     """Vault could not delete it, which is said; Vault goes on trying by itself, and ends it when Nomad is back."""
-    main = step.main(inputs(lab) | STRICT)
+    main = step.main(plain_job(lab) | STRICT)
     token = main.variables["NOMAD_TOKEN"]
 
     def back() -> None:
@@ -169,7 +148,7 @@ def test_nomad_restarts_while_it_is_revoked(lab: RealLab, step: Step) -> None:
 
 def test_nomad_restarts_before_it_is_revoked(lab: RealLab, step: Step) -> None:
     """A restart that is over leaves no trace: tokens and leases outlive it."""
-    main = step.main(inputs(lab))
+    main = step.main(plain_job(lab))
     lab.nomad.leader = False
     time.sleep(0.5)
     lab.nomad.leader = True
@@ -182,7 +161,7 @@ def test_nomad_restarts_before_it_is_revoked(lab: RealLab, step: Step) -> None:
 def test_nomad_has_no_leader_for_the_mint(lab: RealLab, step: Step) -> None:
     """Nobody knows what was made then: three logins, each undone, and an end that asks to try again later."""
     lab.nomad.leader = False
-    main = step.main(inputs(lab))
+    main = step.main(plain_job(lab))
     lab.nomad.leader = True
     post = step.post()
 

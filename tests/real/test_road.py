@@ -1,14 +1,10 @@
 """The main job on real servers: their Nomad engine mints at the lab's Nomad, their jwt auth trusts the lab's GitHub."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
 import pytest
 
-from jobs import on, quick_start
 from nomad_token_lab.runner import Step
-from real_lab import KINDS, RealLab, real_lab
+from real_lab import RealLab, plain_job
 from refusals import REFUSALS, Refusal
 
 # Those of the table that need neither a fault of the lab's Vault nor a switch of it.
@@ -34,27 +30,9 @@ _REAL = (
 )
 
 
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def step(lab: RealLab, tmp_path: Path) -> Step:
-    """Make a step of a job that may ask for an id token."""
-    return on(lab, tmp_path)
-
-
-def inputs(lab: RealLab) -> dict[str, str]:
-    """Return what the README's quick start says, for the real Vault."""
-    return quick_start(lab, vault_addr=lab.real.addr)
-
-
 def test_plain_road(lab: RealLab, step: Step) -> None:
     """Mint, deploy, revoke: the token deploys while the job runs, and is dead afterwards, in Vault and in Nomad."""
-    main = step.main(inputs(lab))
+    main = step.main(plain_job(lab))
     token = {"X-Nomad-Token": main.variables["NOMAD_TOKEN"]}
     job = {"Job": {"ID": "hello", "Name": "hello", "Type": "batch", "Datacenters": ["*"], "TaskGroups": []}}
     during = lab.leases()
@@ -75,7 +53,7 @@ def test_without_the_lease_rule(lab: RealLab, step: Step) -> None:
     with lab.vault_client() as vault:
         policy = {"policy": 'path "nomad/creds/deployer" { capabilities = ["read"] }'}
         vault.put("/v1/sys/policies/acl/nomad-deployer", json=policy).raise_for_status()
-    step.main(inputs(lab))
+    step.main(plain_job(lab))
     post = step.post()
 
     assert "Vault revoked the login and its lease, and Nomad refuses it" in post.log
@@ -84,7 +62,7 @@ def test_without_the_lease_rule(lab: RealLab, step: Step) -> None:
 
 def test_post_twice(lab: RealLab, step: Step) -> None:
     """A login that Vault no longer knows is told apart from one that a policy stops."""
-    step.main(inputs(lab))
+    step.main(plain_job(lab))
     step.post()
 
     assert "already gone" in step.post().log
@@ -92,7 +70,7 @@ def test_post_twice(lab: RealLab, step: Step) -> None:
 
 def test_nomad_down_for_vault_at_the_end(lab: RealLab, step: Step) -> None:
     """Vault says yes to a revoke that it can't carry out; Nomad is asked, and says that the token lives."""
-    main = step.main(inputs(lab) | {"on-revoke-failure": "fail"})
+    main = step.main(plain_job(lab) | {"on-revoke-failure": "fail"})
     with lab.vault_client() as vault:
         vault.put("/v1/nomad/config/access", json={"address": "http://127.0.0.1:1"}).raise_for_status()
     post = step.post()
@@ -105,7 +83,7 @@ def test_nomad_down_for_vault_at_the_end(lab: RealLab, step: Step) -> None:
 def test_refusal(refusal: Refusal, lab: RealLab, step: Step) -> None:
     """What the lab's Vault is told apart by, a real Vault is told apart by too."""
     refusal.arrange(lab)
-    main = step.main(inputs(lab) | refusal.inputs)
+    main = step.main(plain_job(lab) | refusal.inputs)
     post = step.post()
 
     assert main.code == refusal.code

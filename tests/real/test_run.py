@@ -5,21 +5,14 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from jobs import accepted, operator, quick_start
-from real_lab import KINDS, RealLab, real_lab
-
-
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealLab]:
-    """Serve Nomad and GitHub, beside a real Vault, then a real OpenBao, that trusts a deploy."""
-    with real_lab(request.param, tmp_path) as lab:
-        yield lab
+from real_lab import RealLab
 
 
 class Run:

@@ -10,7 +10,6 @@ import pytest
 
 import servers
 from gitlab.trust import CLAIMS
-from jobs import on
 from nomad_token.errors import Refused
 from nomad_token_lab.runner import Step
 from real_lab import KINDS, RealLab, real_lab
@@ -53,12 +52,6 @@ def site(lab: RealLab, tmp_path: Path) -> Site:
     site = Site.of(lab, tmp_path)
     site.write(FILE)
     return site
-
-
-@pytest.fixture
-def step(lab: RealLab, tmp_path: Path) -> Step:
-    """Make a step of a job that may ask for an id token."""
-    return on(lab, tmp_path)
 
 
 def deploys(lab: RealLab, token: str) -> int:

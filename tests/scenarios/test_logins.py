@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority, Pair
-from jobs import quick_start
+from jobs import in_a_pod, quick_start
 from nomad_token_lab import Dialect, Lab, Tls, logins
 from nomad_token_lab.runner import Ran, Step
 
@@ -34,20 +34,6 @@ def ldap(lab: Lab, _folder: Path) -> dict[str, str]:
     return given
 
 
-def kubernetes(lab: Lab, folder: Path) -> dict[str, str]:
-    """Let a service account in, and mount its token into the pod."""
-    with lab.vault_client() as vault:
-        given = logins.kubernetes(
-            vault,
-            host=lab.cluster.host,
-            public_key=lab.cluster.public_key,
-            ca_certificate=Authority(folder).certificate.read_text("ascii"),
-        )
-    file = folder / "token"
-    file.write_text(lab.cluster.service_account_token("ci", "deployer").get_secret_value(), "ascii")
-    return given | {"vault-kubernetes-token-path": str(file)}
-
-
 def custom(lab: Lab, _folder: Path) -> dict[str, str]:
     """Log in to an AppRole with a payload of one's own."""
     given = approle(lab, _folder)
@@ -63,7 +49,7 @@ WAYS: dict[str, Prepare] = {
     "approle": approle,
     "userpass": userpass,
     "ldap": ldap,
-    "kubernetes": kubernetes,
+    "kubernetes": in_a_pod,
     "custom": custom,
 }
 

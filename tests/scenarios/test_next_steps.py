@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority, Pair
-from jobs import nothing_lives
-from nomad_token_lab import Lab, Tls
+from jobs import NOMADS_NAME, members_only, nothing_lives
+from nomad_token_lab import Lab
 
-NAME = "server.global.nomad"
 DEPLOY = str(Path(__file__).parents[1] / "container" / "workflows" / "deploy.py")
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "nomad-token"))
 
@@ -33,9 +32,7 @@ def own(authority: Authority) -> Pair:
 @pytest.fixture
 def lab(authority: Authority) -> Iterator[Lab]:
     """Serve a Nomad that lets only those in who show a certificate."""
-    pair = authority.server([NAME])
-    tls = Tls(pair.certificate, pair.key, client_ca=authority.certificate, requires_client=True)
-    with Lab(trust=True, tls={"nomad": tls}) as running:
+    with members_only(authority) as running:
         yield running
 
 
@@ -57,7 +54,7 @@ def flags(lab: Lab, **pems: str) -> list[str]:
         "vault-addr": lab.vault.addr,
         "vault-auth-role": "deploy-app",
         "nomad-addr": lab.nomad.addr,
-        "nomad-tls-server-name": NAME,
+        "nomad-tls-server-name": NOMADS_NAME,
     } | {name.replace("_", "-"): value for name, value in pems.items()}
     return [word for name, value in given.items() for word in (f"--{name}", value)]
 

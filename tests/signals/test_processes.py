@@ -1,7 +1,5 @@
 """A signal with each request of each step, as processes: what was made is undone, saved for the next step, or named."""
 
-import subprocess
-import sysconfig
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +11,6 @@ from faults.test_matrix import requests
 from nomad_token_lab.runner import Ran
 from signals.boundaries import GONE_WITHIN, Running, Stroke, run, strokes, wrong
 
-_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 _BEFORE: Final = 20
 """Seconds for a step, before a signal and without one."""
 _ROADS: Final = (
@@ -38,15 +35,7 @@ def in_processes(stroke: Stroke, name: str, folder: Path) -> list[str]:
         door = road.door(folder / "job", arranged.environ, arranged.inputs)
 
         def start(step: str) -> Running:
-            call = door.call(step)
-            process = subprocess.Popen(  # noqa: S603 - our own executables
-                [_SCRIPTS / call.executable, *call.argv],
-                env=dict(call.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+            process = door.call(step).start()
 
             def end() -> Ran:
                 printed, _ = process.communicate(timeout=_BEFORE + GONE_WITHIN)
