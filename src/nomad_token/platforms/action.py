@@ -16,6 +16,7 @@ from nomad_token.declared import Declared, Found
 from nomad_token.errors import InputError
 from nomad_token.platforms.act import ActState
 from nomad_token.platforms.base import Export, Kept, OfJob
+from nomad_token.platforms.files import read_given
 from nomad_token.platforms.github import IN_CONTAINER, GitHubJob
 from nomad_token.platforms.host_paths import INPUT, HostPaths
 from nomad_token.platforms.proxies import proxy_for
@@ -63,15 +64,12 @@ class Action(OfJob):
                 f"`{shown(path)}` is a path of the runner, which this container does not see.",
                 fix="Give a path in the workspace, relative to it, or the text itself.",
             )
-        try:
-            return Path(self._environ.get("GITHUB_WORKSPACE", "."), path).read_text("utf-8")
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise InputError(
-                f"`{shown(path)}` can't be read: {reason}.",
-                why="A value that is neither PEM nor base64 of it is taken for a file of the workspace.",
-                fix="Check out the repository before this step, and give the path relative to it.",
-            ) from None
+        return read_given(
+            Path(self._environ.get("GITHUB_WORKSPACE", "."), path),
+            path,
+            taken_for="a file of the workspace",
+            fix="Check out the repository before this step, and give the path relative to it.",
+        )
 
     def host_path(self, path: str) -> str | None:
         """Return the path of a file of the workspace on the runner."""

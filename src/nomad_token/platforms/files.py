@@ -1,4 +1,4 @@
-"""Files that hold secrets: written whole or not at all, and overwritten when they are of no more use."""
+"""Files that inputs name; and those with secrets: written whole or not at all, overwritten when of no more use."""
 
 import errno
 import os
@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from nomad_token.errors import InputError
+from nomad_token.text import shown
+
 APPENDING: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 _OWNER: Final = stat.S_IRUSR | stat.S_IWUSR
 _LARGEST: Final = 4 << 20
@@ -17,6 +20,19 @@ PLANTED: Final = "somebody else put it there, into a folder that is shared"
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 """A pipe that nobody reads is an error, not to be waited for."""
+
+
+def read_given(path: Path, given: str, *, taken_for: str, fix: str) -> str:
+    """Read the file that an input gives; a value that is no text itself is *taken_for* one. Raises `InputError`."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InputError(
+            f"`{shown(given)}` can't be read: {reason}.",
+            why=f"A value that is neither PEM nor base64 of it is taken for {taken_for}.",
+            fix=fix,
+        ) from None
 
 
 def make_folder(path: Path) -> None:

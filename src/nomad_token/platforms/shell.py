@@ -19,7 +19,7 @@ from nomad_token.errors import InputError, Temporary
 from nomad_token.platforms import sinks
 from nomad_token.platforms.base import CommandLineJob, Export, Kept, Level, OfJob
 from nomad_token.platforms.call import Call, GivenInputs
-from nomad_token.platforms.files import make_folder, remove_with, replace
+from nomad_token.platforms.files import make_folder, read_given, remove_with, replace
 from nomad_token.platforms.host_paths import HostPaths
 from nomad_token.platforms.proxies import proxy_for
 from nomad_token.platforms.state_file import StateFile, list_of_states, own_folder, packed, unpacked
@@ -70,15 +70,7 @@ class Shell(OfJob):
 
     def read_file(self, path: str) -> str:
         """Read a file. Raises `InputError`."""
-        try:
-            return Path(path).read_text("utf-8")
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise InputError(
-                f"`{shown(path)}` can't be read: {reason}.",
-                why="A value that is neither PEM nor base64 of it is taken for a file.",
-                fix="Give a path, or the text itself.",
-            ) from None
+        return read_given(Path(path), path, taken_for="a file", fix="Give a path, or the text itself.")
 
     def host_path(self, path: str) -> str | None:
         """Return the path from the root: whoever uses it may be elsewhere. None for another job."""
