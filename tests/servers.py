@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -311,10 +312,24 @@ def _wait_until(fact: Callable[[], bool], process: subprocess.Popen[bytes], log:
     raise RuntimeError(f"{process.args!r} {state}; its last lines:\n{last}")
 
 
+_NOT_GIVEN_AWAY: Final = range(20_000, 32_000)
+"""Ports: the system gives away those from 32768 on (ip(7), ip_local_port_range)."""
+
+
 def _free_ports(count: int) -> list[int]:
-    """Return *count* loopback ports that were free a moment ago, all held at once so that they differ."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Return *count* loopback ports that were free a moment ago.
+
+    None of those that the system gives away by itself: a lab that starts meanwhile would be given one of these.
+    """
+    held: list[socket.socket] = []
+    for port in random.sample(_NOT_GIVEN_AWAY, 100):
+        with suppress(OSError):
+            held.append(socket.create_server(("127.0.0.1", port)))
+        if len(held) == count:
+            break
     ports = [one.getsockname()[1] for one in held]
     for one in held:
         one.close()
+    if len(ports) < count:
+        raise RuntimeError("a hundred ports were tried, and too few of them are free")
     return ports
