@@ -1,4 +1,4 @@
-"""What holds for every suite: signals are as for a program that a person starts, and nothing stays in memory.
+"""What holds for every suite: signals are as for a program that a person starts, and what failed is shown whole.
 
 nohup, or a shell's background job, has some signals ignored.
 """
@@ -10,6 +10,9 @@ import pytest
 
 import memory
 import verdicts
+
+# What these assert for several tests is explained as in a test.
+pytest.register_assert_rewrite("container", "exported", "fakes", "faults", "gitlab", "hostile", "setup")
 
 for _name in ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
     if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
