@@ -9,15 +9,30 @@ from typing import Any
 import httpx
 import pytest
 
+import nomads
+import processes
 import servers
 from answers import done
 from conformance.road import AUDIENCE, CREDS, Job, Kept
-from conformance.targets import Agent, Heard, Served, Target, lab_for, named, not_applicable, numbers, targets
+from conformance.targets import (
+    Agent,
+    BuiltNomads,
+    Heard,
+    Served,
+    Target,
+    lab_for,
+    named,
+    not_applicable,
+    numbers,
+    targets,
+)
 from nomad_token_lab import Lab, Trust, trust
 from nomad_token_lab.nomad.tokens import Token
 from nomad_token_lab.trust import DEPLOYER
 
 _HERE = Path(__file__).parent
+# As our own clients ask; compressed, a refusal of Nomad's has no content type.
+_PLAIN = {"Accept-Encoding": "identity"}
 _TEXTS = pytest.StashKey[list[str]]()
 _LOG = pytest.StashKey[Path]()
 
@@ -42,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Give a server time to be built; leave out what has no target, since others were named."""
     for item in items:
         if item.path.is_relative_to(_HERE):
-            item.add_marker(pytest.mark.timeout(servers.BUILD_LIMIT))
+            item.add_marker(pytest.mark.timeout(processes.BUILD_LIMIT))
     without = [item for item in items if item.path.is_relative_to(_HERE) and not _is_on_a_target(item)]
     if without and any(named(product) for product in ("vault", "openbao", "nomad")):
         config.hook.pytest_deselected(items=without)
@@ -239,13 +254,37 @@ def nomad_target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
+@pytest.fixture(scope="session")
+def built_nomads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltNomads]:
+    """Serve Nomad in two regions, one without ACLs, and one without a leader."""
+    folder = tmp_path_factory.mktemp("nomad")
+    with (
+        nomads.nomad(folder) as home,
+        nomads.nomad(folder, "eu", joins=home) as elsewhere,
+        nomads.nomad(folder, "without-acls", nomads.WITHOUT_ACLS) as without_acls,
+        nomads.nomad(folder, "leaderless", nomads.LEADERLESS) as leaderless,
+    ):
+        yield BuiltNomads(home, elsewhere, without_acls, leaderless)
+
+
 @pytest.fixture
-def agent(nomad_target: Target, texts: list[str]) -> Iterator[Agent]:
+def agent(request: pytest.FixtureRequest, nomad_target: Target, texts: list[str]) -> Iterator[Agent]:
     """A Nomad with the policy `deployer`; what a test makes is gone afterwards."""
-    with lab_for(nomad_target, "global", "eu") as lab, httpx.Client(transport=Heard(texts)) as http:
-        given = named("nomad")
-        addr = given.addr if given else lab.nomad.addr
-        agent = Agent(nomad_target, addr, given.token if given else lab.management_token, lab, http, texts)
+    with (
+        lab_for(nomad_target, "global", "eu") as lab,
+        httpx.Client(transport=Heard(texts), headers=_PLAIN) as http,
+    ):
+        match nomad_target.place:
+            case "lab":
+                agent = Agent(nomad_target, lab.nomad.addr, lab.management_token, lab, http, texts)
+            case "built":
+                real: BuiltNomads = request.getfixturevalue("built_nomads")
+                request.node.stash[_LOG] = real.home.log
+                agent = Agent(nomad_target, real.home.addr, real.home.management_token, lab, http, texts, real)
+            case _:
+                given = named("nomad")
+                assert given is not None
+                agent = Agent(nomad_target, given.addr, given.token, lab, http, texts)
         done(agent.ask("PUT", "acl/policy/deployer", {"Name": "deployer", "Rules": DEPLOYER}))
         yield agent
         if not agent.is_lab:
@@ -271,8 +310,19 @@ def without_acls(agent: Agent) -> str:
     if agent.is_lab:
         agent.lab.nomad.acl_enabled = False
         return agent.addr
+    if agent.built:
+        return agent.built.without_acls.addr
     addr = os.environ.get("CONFORMANCE_NOMAD_WITHOUT_ACLS_ADDR", "")
     return addr.rstrip("/") or not_applicable("no Nomad without ACLs was named")
+
+
+@pytest.fixture
+def leaderless(agent: Agent) -> str:
+    """The address of a Nomad of the same version that has no leader."""
+    if agent.is_lab:
+        agent.lab.nomad.leader = False
+        return agent.addr
+    return agent.built.leaderless.addr if agent.built else not_applicable("a Nomad that was named keeps its leader")
 
 
 @pytest.fixture
@@ -280,4 +330,6 @@ def elsewhere(agent: Agent) -> str:
     """The name of another region of the federation, which is not the authoritative one."""
     if agent.is_lab:
         return "eu"
+    if agent.built:
+        return agent.built.elsewhere.region
     return os.environ.get("CONFORMANCE_NOMAD_REGION", "") or not_applicable("no second region was named")

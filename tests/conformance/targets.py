@@ -18,6 +18,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+import nomads
 import servers
 from nomad_token_lab import Dialect, Lab, Profile
 from nomad_token_lab.nomad.profile import Release, release
@@ -78,7 +79,10 @@ def targets(*products: Product) -> tuple[Target, ...]:
     ours = {
         "vault": [Target("vault", "lab", ""), Target("vault", "built", "1.14.2")],
         "openbao": [Target("openbao", "lab", ""), Target("openbao", "built", "2.7.2")],
-        "nomad": [Target("nomad", "lab", profile.value) for profile in Profile],
+        "nomad": [
+            *(Target("nomad", "lab", profile.value) for profile in Profile),
+            Target("nomad", "built", nomads.VERSION),
+        ],
     }
     return tuple(target for product in products for target in ours[product])
 
@@ -164,6 +168,17 @@ class Served:
 
 
 @dataclass(frozen=True)
+class BuiltNomads:
+    """Nomads of the version that is built here."""
+
+    home: nomads.Nomad
+    """The authoritative region."""
+    elsewhere: nomads.Nomad
+    without_acls: nomads.Nomad
+    leaderless: nomads.Nomad
+
+
+@dataclass(frozen=True)
 class Agent:
     """A Nomad agent under test, and the lab whose GitHub it trusts; in the lab, that is its own."""
 
@@ -173,6 +188,7 @@ class Agent:
     lab: Lab
     http: httpx.Client
     texts: list[str]
+    built: BuiltNomads | None = None
 
     @property
     def profile(self) -> Profile:

@@ -306,7 +306,7 @@ def test_a_nomad_without_acls_has_no_tokens(nomad: Nomad, agent: Agent, without_
 
 
 def test_a_list_in_pages(nomad: Nomad, agent: Agent) -> None:
-    """Page after page, each token is listed once (2.1)."""
+    """More than a page of them, and each is listed once (2.1)."""
     made = [agent.client()["AccessorID"] for _ in range(3)]
     listed = [each["AccessorID"] for each in nomad.tokens(agent.management_token, read_seconds=SECONDS, a_page=2)]
 

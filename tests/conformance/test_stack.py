@@ -1,4 +1,4 @@
-"""The whole stack: a token that a Vault under test mints at a real Nomad, where one is named, else at the lab's."""
+"""The whole stack: a token that a real Vault mints at a real Nomad, and the lab's at the lab's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pytest
 
 from answers import done, token_of, within
 from conformance.road import Job
-from conformance.targets import named
+from conformance.targets import BuiltNomads, Named, Target, named
 from nomad_token_lab.trust import DEPLOYER
 
 
@@ -26,9 +26,12 @@ class Behind:
 
 
 @pytest.fixture
-def behind(job: Job) -> Behind:
+def behind(request: pytest.FixtureRequest, job: Job, vault_target: Target) -> Behind:
     """Have the Vault under test mint there."""
     given = named("nomad")
+    if vault_target.place == "built":
+        built: BuiltNomads = request.getfixturevalue("built_nomads")
+        given = Named(built.home.addr, built.home.management_token)
     if given is None:
         return Behind(job.lab.nomad.addr)
     headers = {"X-Nomad-Token": given.token.get_secret_value()}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 import servers
 from jobs import on
 from nomad_token_lab.runner import Step
@@ -15,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the tests here time to build a server, which the first that asks for it does where none has been built."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(servers.BUILD_LIMIT))
+            item.add_marker(pytest.mark.timeout(processes.BUILD_LIMIT))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import processes
 import servers
 from answers import done, error
 
@@ -41,7 +42,7 @@ def test_vault_is_missing_where_there_is_no_go(monkeypatch: pytest.MonkeyPatch, 
     """A machine that can't build Vault is told what it lacks."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(servers.Missing, match="there is no `go` on the PATH"):
+    with pytest.raises(processes.Missing, match="there is no `go` on the PATH"):
         servers.build_vault()
 
 

@@ -106,24 +106,38 @@ class Nomad:
             raise Refusal(self.address, answer, [said(answer)])
 
     def tokens(self, manager: SecretStr, *, read_seconds: float, a_page: int = _A_PAGE) -> Iterator[dict[str, Any]]:
-        """`GET /v1/acl/tokens`, page by page: what it lists, without secrets. Raises `Refusal`, `NotSent`, `Lost`.
+        """`GET /v1/acl/tokens`: what it lists, without secrets. Raises `Refusal`, `NotSent`, `Lost`.
 
+        What is more than a page is asked for by the first two digits of the accessors: of the whole list the second
+        page may be the first one again, for ever, up to 1.10.0 (hashicorp/nomad#25792).
         A Nomad that knows no pages answers with all of them (api-contract 2.1).
         """
-        following = ""
-        for _ in range(_MOST_PAGES):
-            params = {"per_page": str(a_page)} | ({"next_token": following} if following else {})
-            answer = self._send("GET", "/v1/acl/tokens", manager, params=params, read_seconds=read_seconds)
-            if answer.status != 200:
-                raise Refusal(self.address, answer, [said(answer)])
-            stubs = answer.json()
-            if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
-                raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
+        stubs, further = self._listed(manager, {"per_page": str(a_page)}, read_seconds)
+        if not further:
             yield from stubs
-            following = answer.headers.get("X-Nomad-NextToken", "")
-            if not following:
-                return
-        raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")
+            return
+        for digits in (f"{number:02x}" for number in range(256)):
+            following = ""
+            for _ in range(_MOST_PAGES):
+                query = {"prefix": digits, "per_page": str(a_page), "next_token": following}
+                stubs, following = self._listed(manager, query, read_seconds)
+                yield from stubs
+                if not following:
+                    break
+            else:
+                raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")
+
+    def _listed(
+        self, manager: SecretStr, query: Mapping[str, str], read_seconds: float
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Return what one page lists, and what the next one begins with, "" after the last."""
+        answer = self._send("GET", "/v1/acl/tokens", manager, params=query, read_seconds=read_seconds)
+        if answer.status != 200:
+            raise Refusal(self.address, answer, [said(answer)])
+        stubs = answer.json()
+        if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
+            raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
+        return stubs, answer.headers.get("X-Nomad-NextToken", "")
 
     def named(self, manager: SecretStr, name: str, *, read_seconds: float) -> list[str]:
         """Return the accessors of the tokens that have exactly that *name*. Raises `Refusal`, `NotSent`, `Lost`."""

@@ -47,9 +47,11 @@ def _tokens(call: Call) -> Response:
     call.acl_caller().require_management()
     query, nomad = call.request.query_params, call.nomad
     prefix = query.get("prefix", "")
+    if len(prefix.replace("-", "")) % 2:
+        raise NomadError(500, "acl token lookup failed: index error: Input (without hyphens) must be even length")
     found = [token for token in nomad.known() if token.accessor.startswith(prefix)]
     stubs = [token.stub(nomad.roles, nomad.release) for token in found]
-    shown, next_token = page(stubs, query, indexed=not prefix)
+    shown, next_token = page(stubs, query, nomad.release, indexed=not prefix)
     return call.read(shown, next_token=next_token)
 
 

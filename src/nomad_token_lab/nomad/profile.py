@@ -14,6 +14,7 @@ TTL_SHOWN_AS_TEXT: Final[Release] = (1, 5)
 JWT_LOGIN: Final[Release] = (1, 5, 4)
 TOKEN_NAME_FORMAT: Final[Release] = (1, 7)
 REDACTED_SECRETS: Final[Release] = (1, 9, 7)
+PAGES_BY_NUMBER: Final[Release] = (1, 10, 1)
 
 
 class Profile(Enum):

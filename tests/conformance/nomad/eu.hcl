@@ -3,6 +3,13 @@ region    = "eu"
 data_dir  = "/tmp/nomad-eu"
 bind_addr = "127.0.0.1"
 
+# Nomad takes no loopback address for one that others can reach, unless it is told.
+advertise {
+  http = "127.0.0.1"
+  rpc  = "127.0.0.1"
+  serf = "127.0.0.1"
+}
+
 ports {
   http = 5646
   rpc  = 5647

@@ -161,12 +161,19 @@ def test_list_that_somebody_else_answers(listed: object) -> None:
         nomad(httpx.Response(200, json=listed)).named(SECRET, "nomad-token-x", read_seconds=1)
 
 
-def _paged(pages: list[list[str]]) -> Nomad:
-    """Speak to a server that lists tokens of these names, a page after the other."""
+def _paged(pages: list[list[str]], seen: list[httpx.Request]) -> Nomad:
+    """Speak to a server that lists tokens of these names, whose accessors all begin with `ac`, on these pages.
+
+    As Nomad up to 1.10.0 may: the page after the first of the whole list is the first.
+    """
 
     def handler(request: httpx.Request) -> httpx.Response:
-        at = int(request.url.params.get("next_token", "0"))
+        seen.append(request)
+        asked = request.url.params
+        at = int(asked.get("next_token") or "0") if "prefix" in asked else 0
         stubs = [{"Name": name, "AccessorID": f"acce5500-0000-4000-8000-00000000000{at}"} for name in pages[at]]
+        if asked.get("prefix", "ac") != "ac":
+            return httpx.Response(200, json=[])
         following = {"X-Nomad-NextToken": str(at + 1)} if at + 1 < len(pages) else {}
         return httpx.Response(200, json=stubs, headers=following)
 
@@ -177,10 +184,20 @@ def _paged(pages: list[list[str]]) -> Nomad:
 
 
 def test_a_name_is_found_on_any_page() -> None:
-    """A cluster has more tokens than one answer may hold."""
-    found = _paged([["a", "b"], ["b"], ["mine", "c"]]).named(SECRET, "mine", read_seconds=1)
+    """A cluster has more tokens than one answer may hold, and each is told once."""
+    found = _paged([["a", "b"], ["b"], ["mine", "c"]], []).named(SECRET, "mine", read_seconds=1)
+    first = _paged([["mine", "b"], ["b"]], []).named(SECRET, "mine", read_seconds=1)
 
     assert found == ["acce5500-0000-4000-8000-000000000002"]
+    assert first == ["acce5500-0000-4000-8000-000000000000"]
+
+
+def test_a_list_of_one_page_takes_one_request() -> None:
+    """Most clusters' tokens fit in one."""
+    seen: list[httpx.Request] = []
+    _paged([["mine"]], seen).named(SECRET, "mine", read_seconds=1)
+
+    assert len(seen) == 1
 
 
 def test_a_list_without_an_end_is_none() -> None:
@@ -190,4 +207,4 @@ def test_a_list_without_an_end_is_none() -> None:
 
     with pytest.raises(Lost, match="no end"):
         nomad(answer, seen).named(SECRET, "mine", read_seconds=1)
-    assert len(seen) == 2000
+    assert len(seen) == 1 + 2000

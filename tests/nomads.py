@@ -1,0 +1,183 @@
+"""Real Nomads on loopback: a server alone, two regions, one that also runs jobs, and one that is away for a while."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+from pydantic import SecretStr
+
+import processes
+import servers
+from answers import within
+from certificates import Authority
+
+VERSION: Final = "1.6.3"
+_SOURCES: Final = Path(__file__).parent / "real" / "nomad"
+WITHOUT_ACLS: Final = {"acl": {"enabled": False}}
+LEADERLESS: Final = {"server": {"enabled": True, "bootstrap_expect": 2}}
+"""It waits for a second server, which never comes."""
+RUNS_JOBS: Final = {
+    "client": {
+        "enabled": True,
+        # What asks for the metadata of a cloud waits for an answer, and nothing here needs a network of its own.
+        "options": {"fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce,bridge,cni,consul,vault"},
+    },
+    "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
+}
+
+
+@dataclass
+class Nomad:
+    """A Nomad that leads its region: its address, a token that may do everything there, and where its output goes."""
+
+    region: str
+    addr: str
+    management_token: SecretStr
+    log: Path
+    serf: str
+    """Where other regions join it."""
+    authority: Authority | None
+    _command: list[str | Path]
+    _led: bool
+    _ends: ExitStack = field(default_factory=ExitStack)
+
+    def client(self, token: SecretStr | None = None) -> httpx.Client:
+        """Return a client that may do everything, or what *token* may; an empty one is none."""
+        secret = (self.management_token if token is None else token).get_secret_value()
+        return httpx.Client(
+            base_url=f"{self.addr}/v1/",
+            headers={"Accept-Encoding": "identity", **({"X-Nomad-Token": secret} if secret else {})},
+            verify=servers.context(self.authority) if self.authority else False,
+            trust_env=False,
+            timeout=processes.START_LIMIT,
+        )
+
+    def start(self) -> None:
+        """Run it, from what it has on its disk, until it leads; raises as `processes.wait_until` does."""
+        self._ends = ExitStack()
+        process = self._ends.enter_context(processes.running(self._command, self.log.parent, self.log))
+        try:
+            processes.wait_until(self._leads, process, self.log)
+        except RuntimeError:
+            self._ends.close()
+            raise
+
+    def stop(self) -> None:
+        """End it; what it knows stays on its disk."""
+        self._ends.close()
+
+    def _leads(self) -> bool:
+        with suppress(httpx.TransportError), self.client(SecretStr("")) as anyone:
+            answer = anyone.get("status/leader")
+            return not self._led or (answer.is_success and answer.text.strip('"\n') != "")
+        return False
+
+    def end_jobs(self) -> None:
+        """Stop what runs there, which would outlive the agent."""
+        with self.client() as manager:
+            for job in manager.get("jobs", params={"namespace": "*"}).raise_for_status().json():
+                manager.delete(f"job/{job['ID']}", params={"namespace": job["Namespace"]}).raise_for_status()
+            ended = within(processes.START_LIMIT, lambda: not _running(manager))
+        if not ended:
+            raise RuntimeError(f"what ran at {self.addr} does not end")
+
+
+def _running(manager: httpx.Client) -> list[str]:
+    allocations = manager.get("allocations", params={"namespace": "*"}).raise_for_status().json()
+    return [each["ID"] for each in allocations if each["ClientStatus"] in {"pending", "running", "unknown"}]
+
+
+def build() -> Path:
+    """Return Nomad's binary, its command line and its agent in one; raises as `processes.built` does."""
+    return processes.built("nomad", _SOURCES, "github.com/hashicorp/nomad", with_c=True)
+
+
+@contextmanager
+def nomad(
+    directory: Path,
+    region: str = "global",
+    config: Mapping[str, Any] | None = None,
+    *,
+    joins: Nomad | None = None,
+    authority: Authority | None = None,
+) -> Iterator[Nomad]:
+    """Run a Nomad until the block ends, its files below *directory*; build it first if need be.
+
+    It is a server with ACLs that is bootstrapped, and runs no jobs, unless *config* has it otherwise.
+    One that *joins* another is of a further region of that one's federation. With *authority* its API speaks TLS.
+
+    Raises:
+        Missing: there is no Go, or no C compiler, to build it with.
+        RuntimeError: it can't be built, it ended, or did not lead within 30 s; the text ends with the last lines.
+    """
+    folder = directory / f"nomad-{region}-{uuid4()}"
+    folder.mkdir()
+    http, rpc, serf = processes.free_ports(3)
+    whole: dict[str, Any] = {
+        "region": region,
+        "name": region,
+        "data_dir": str(folder / "data"),
+        "bind_addr": "127.0.0.1",
+        "advertise": {"http": "127.0.0.1", "rpc": "127.0.0.1", "serf": "127.0.0.1"},
+        "ports": {"http": http, "rpc": rpc, "serf": serf},
+        "disable_update_check": True,
+        "server": {"enabled": True, "bootstrap_expect": 1},
+        "acl": {"enabled": True},
+        **(config or {}),
+    }
+    if joins:
+        whole["server"] |= {"authoritative_region": joins.region, "server_join": {"retry_join": [joins.serf]}}
+        whole["acl"]["replication_token"] = joins.management_token.get_secret_value()
+    if authority:
+        pair = authority.server()
+        whole["tls"] = {
+            "http": True,
+            "ca_file": str(authority.certificate),
+            "cert_file": str(pair.certificate),
+            "key_file": str(pair.key),
+            "verify_https_client": False,
+        }
+    led = whole["server"]["bootstrap_expect"] == 1
+    (folder / "nomad.json").touch(0o600)
+    (folder / "nomad.json").write_text(json.dumps(whole))
+    running = Nomad(
+        region=region,
+        addr=f"{'https' if authority else 'http'}://127.0.0.1:{http}",
+        management_token=joins.management_token if joins else SecretStr(str(uuid4())),
+        log=folder / "nomad.log",
+        serf=f"127.0.0.1:{serf}",
+        authority=authority,
+        _command=[build(), "agent", f"-config={folder / 'nomad.json'}"],
+        _led=led,
+    )
+    running.start()
+    try:
+        if whole["acl"]["enabled"] and led and not joins:
+            secret = {"BootstrapSecret": running.management_token.get_secret_value()}
+            with running.client(SecretStr("")) as anyone:
+                anyone.put("acl/bootstrap", json=secret).raise_for_status()
+        yield running
+        if "client" in whole:
+            running.end_jobs()
+    finally:
+        running.stop()
+
+
+def command(nomad: Nomad, token: SecretStr, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Nomad's own command line with *token* at *nomad*."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(nomad.log.parent),
+        "NOMAD_ADDR": nomad.addr,
+        "NOMAD_TOKEN": token.get_secret_value(),
+        **({"NOMAD_CACERT": str(nomad.authority.certificate)} if nomad.authority else {}),
+    }
+    return subprocess.run(  # noqa: S603 - our own command
+        [build(), *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
