@@ -78,6 +78,27 @@ class Nomad:
             return not self._led or (answer.is_success and answer.text.strip('"\n') != "")
         return False
 
+    def tokens(self) -> set[str]:
+        """Return the accessors of all tokens."""
+        with self.client() as manager:
+            return {stub["AccessorID"] for stub in manager.get("acl/tokens").raise_for_status().json()}
+
+    def takes(self, token: str) -> bool:
+        """Ask it as the next step's `nomad acl token self` does."""
+        with self.client(SecretStr(token)) as anyone:
+            return anyone.get("acl/token/self").status_code == 200
+
+    def is_ready(self) -> bool:
+        """Tell whether it has a node that takes jobs."""
+        with self.client() as manager:
+            return any(node["Status"] == "ready" for node in manager.get("nodes").raise_for_status().json())
+
+    def runs(self, job: str) -> bool:
+        """Tell whether a task of *job* runs."""
+        with self.client() as manager:
+            allocations = manager.get(f"job/{job}/allocations").raise_for_status().json()
+        return any(each["ClientStatus"] == "running" for each in allocations)
+
     def end_jobs(self) -> None:
         """Stop what runs there, which would outlive the agent."""
         with self.client() as manager:
@@ -93,6 +114,29 @@ def _running(manager: httpx.Client) -> list[str]:
     return [each["ID"] for each in allocations if each["ClientStatus"] in {"pending", "running", "unknown"}]
 
 
+JOB: Final = """\
+job "hello" {
+  group "hello" {
+    update {
+      min_healthy_time = "0s"
+    }
+    task "sleep" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sleep"
+        args    = ["3600"]
+      }
+      resources {
+        cpu    = 20
+        memory = 20
+      }
+    }
+  }
+}
+"""
+"""What a deploy runs."""
+
+
 def build() -> Path:
     """Return Nomad's binary, its command line and its agent in one; raises as `processes.built` does."""
     return processes.built("nomad", _SOURCES, "github.com/hashicorp/nomad", with_c=True)
@@ -106,10 +150,11 @@ def nomad(
     *,
     joins: Nomad | None = None,
     authority: Authority | None = None,
+    bootstrapped: bool = True,
 ) -> Iterator[Nomad]:
     """Run a Nomad until the block ends, its files below *directory*; build it first if need be.
 
-    It is a server with ACLs that is bootstrapped, and runs no jobs, unless *config* has it otherwise.
+    It is a server with ACLs that is *bootstrapped*, and runs no jobs, unless *config* has it otherwise.
     One that *joins* another is of a further region of that one's federation. With *authority* its API speaks TLS.
 
     Raises:
@@ -158,24 +203,35 @@ def nomad(
     )
     running.start()
     try:
-        if whole["acl"]["enabled"] and led and not joins:
+        if bootstrapped and whole["acl"]["enabled"] and led and not joins:
             secret = {"BootstrapSecret": running.management_token.get_secret_value()}
             with running.client(SecretStr("")) as anyone:
                 anyone.put("acl/bootstrap", json=secret).raise_for_status()
         yield running
-        if "client" in whole:
-            running.end_jobs()
     finally:
-        running.stop()
+        try:
+            if "client" in whole:
+                running.end_jobs()
+        finally:
+            running.stop()
+            _unmount(folder)
 
 
-def command(nomad: Nomad, token: SecretStr, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def _unmount(folder: Path) -> None:
+    """Take away what Nomad mounts for a task, as root, and leaves when it ends."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in mounts:
+        if mount.startswith(f"{folder}/"):
+            subprocess.run(["umount", mount], check=True)  # noqa: S603, S607 - the machine's own
+
+
+def command(nomad: Nomad, token: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Nomad's own command line with *token* at *nomad*."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(nomad.log.parent),
         "NOMAD_ADDR": nomad.addr,
-        "NOMAD_TOKEN": token.get_secret_value(),
+        "NOMAD_TOKEN": token,
         **({"NOMAD_CACERT": str(nomad.authority.certificate)} if nomad.authority else {}),
     }
     return subprocess.run(  # noqa: S603 - our own command

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, cast
 
 import httpx
 
+import nomads
 import servers
 from certificates import Authority
 from jobs import quick_start
@@ -18,11 +19,18 @@ KINDS: Final[tuple[Kind, ...]] = ("vault", "openbao")
 
 
 class RealLab(Lab):
-    """What an operator does at the lab's Vault reaches the real one; Nomad, GitHub and the cluster are the lab's."""
+    """What an operator does at the lab's Vault reaches the real one; GitHub and the cluster are the lab's.
+
+    So is Nomad, unless the lab is `before` a real one: what is asked at its address goes there then.
+    """
 
     kind: Kind
     real: servers.Vault | servers.OpenBao
     authority: Authority | None
+
+    def before(self, nomad: nomads.Nomad) -> None:
+        """Have *nomad* in the place of the lab's."""
+        self.nomad.addr, self.management_token = nomad.addr, nomad.management_token
 
     @property
     def audience(self) -> str:

@@ -38,13 +38,14 @@ def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken],
     began = by.clock.monotonic()
     deaths = [wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline) for each in held]
     if all(death is Death.PROVEN for death in deaths):
-        if outcome.ending is Ending.FAILED:
+        if outcome.ending is Ending.FAILED and not outcome.only_tokens:
             # The token is dead; what may live is the login, which can mint again.
             return replace(outcome, line=f"{outcome.line}, but Nomad refuses the token{'s' if held[1:] else ''}")
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
-        proof = f"and Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
-        return replace(outcome, ending=ending, line=f"{outcome.line}, {proof}")
+        link = "but" if outcome.only_tokens else "and"
+        proof = f"{link} Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
+        return replace(outcome, ending=ending, line=f"{outcome.line}, {proof}", left=[])
     for each, death in zip(held, deaths, strict=True):
         if death is Death.ALIVE:
             outcome = _left_alive(outcome, each, by)

@@ -18,6 +18,7 @@ class FromVault(StrEnum):
     NO_ROLE = "not found"
     NO_LEASE = "invalid lease"
     LEASE_NOT_FOUND = "lease not found"
+    NOT_REVOKED = "failed to revoke entry"
     LAST_USE = "one use left"
     NOMAD_ANSWERED = "Unexpected response code: "
     NOT_DIALLED = "dial tcp"

@@ -272,7 +272,7 @@ def agent(request: pytest.FixtureRequest, nomad_target: Target, texts: list[str]
     """A Nomad with the policy `deployer`; what a test makes is gone afterwards."""
     with (
         lab_for(nomad_target, "global", "eu") as lab,
-        httpx.Client(transport=Heard(texts), headers=_PLAIN) as http,
+        httpx.Client(transport=Heard(texts), headers=_PLAIN, timeout=30) as http,
     ):
         match nomad_target.place:
             case "lab":

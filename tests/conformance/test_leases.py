@@ -58,6 +58,7 @@ def test_a_revoke_that_is_queued_for_nothing(root: httpx.Client) -> None:
     assert root.post(REVOKE, json={**nothing, "sync": True}).status_code == 204
 
 
+@says(FromVault.NOT_REVOKED)
 def test_a_sync_revoke_that_nomad_refuses(job: Job, root: httpx.Client, lab: Lab) -> None:
     """Nomad's refusal comes as 400, and the lease stays (api-contract 1.6)."""
     token = token_of(job.login())

@@ -222,6 +222,60 @@ def test_still_alive_at_nomad() -> None:
     assert f"vault lease revoke {ledger.leases[0].lease_id}" in left
 
 
+NO_DELETE = vault_error(400, "failed to revoke entry: resp: x err: Delete: dial tcp 192.0.2.1:4646: connect: refused")
+
+
+def test_vault_could_not_delete_it_and_nobody_can_say_more() -> None:
+    """What Vault says of Nomad's refusal counts more than its yes to the login's end, which is given in advance."""
+    world = World(nomad_addr="")
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.vault.revokes_at_nomad = False
+    ledger = minted(world)
+    outcome = undone(world, ledger)
+    (lease,) = ledger.leases
+
+    assert outcome.ending is Ending.FAILED
+    assert outcome.line == "Vault revoked the login, and could not delete the token at Nomad"
+    (left,) = outcome.left
+    assert left == (
+        f"The Nomad token {lease.accessor_id} may live until 2026-03-04 05:36:07 UTC. Vault at {VAULT}: "
+        "failed to revoke entry: resp: x err: Delete: dial tcp 192.0.2.1:4646: connect: refused\n"
+        f"Vault goes on trying for some minutes; by hand: vault lease revoke {lease.lease_id}"
+    )
+    assert outcome.notices == []
+
+
+def test_vault_could_not_delete_it_and_nomad_cannot_be_asked() -> None:
+    """Nomad being away for both, the token is left, and that is a failure."""
+    world = World()
+    ledger = minted(world)
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.nomad.faults.before(SELF, *[httpx.ConnectError("unreachable")] * 100)
+    outcome = undone(world, ledger)
+
+    assert (outcome.ending, len(outcome.left), outcome.notices) == (Ending.FAILED, 1, [])
+
+
+def test_vault_could_not_delete_it_at_first() -> None:
+    """The end of the login may do what the end of the lease did not: Nomad's word makes it a success."""
+    world = World()
+    world.vault.faults.before(LEASES, NO_DELETE)
+    outcome = undone(world, minted(world))
+
+    assert outcome.ending is Ending.REVOKED
+    assert "could not delete the token at Nomad, but Nomad refuses it (proven in " in outcome.line
+    assert outcome.left == []
+
+
+def test_what_is_gone_at_nomad_is_no_failure() -> None:
+    """A token that somebody deleted keeps its lease in Vault, and is dead all the same."""
+    gone = vault_error(400, "failed to revoke entry: resp: x err: 400 (Cannot delete nonexistent tokens: x)")
+    world = World(nomad_addr="")
+    world.vault.faults.before(LEASES, gone)
+
+    assert undone(world, minted(world)).ending is Ending.REVOKED
+
+
 def test_nobody_to_prove_it() -> None:
     """A Nomad that can't be asked leaves a notice, and no failure: Vault did its part."""
     world = World()

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from contextlib import suppress
 from typing import Final
 
 from pydantic import SecretStr
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Vault, VaultPlace, policy_denies, token_is_gone
 from nomad_token.retry import of_repeatable, patiently
+from nomad_token.said import FromNomad, FromVault
 from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger
 from nomad_token.text import pasted, shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
@@ -76,10 +76,10 @@ def _not_revoked(lease: HeldLease, failure: Failure, below: str) -> str:
     return _lease_left(lease, reason)
 
 
-def _lease_left(lease: HeldLease, reason: str) -> str:
+def _lease_left(lease: HeldLease, reason: str, by_hand: str = "By hand") -> str:
     return (
         f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC. {reason}\n"
-        f"By hand: vault lease revoke {pasted(lease.lease_id)}"
+        f"{by_hand}: vault lease revoke {pasted(lease.lease_id)}"
     )
 
 
@@ -105,8 +105,13 @@ def _login_lost(asked: Asked) -> str:
 
 def _with_login(vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
-    confirmed = _revoke_leases(vault, login, leases, by)
-    return _end_login(vault, login, leases, unanswered, by, confirmed=confirmed)
+    confirmed, refused = _revoke_leases(vault, login, leases, by)
+    outcome = _end_login(vault, login, leases, unanswered, by, confirmed=confirmed)
+    if refused is None or outcome.ending is not Ending.REVOKED:
+        return outcome
+    line = f"Vault revoked the login, and could not delete {'the token' if len(leases) == 1 else 'a token'} at Nomad"
+    left = [_lease_left(lease, _reason(refused), "Vault goes on trying for some minutes; by hand") for lease in leases]
+    return Outcome(Ending.FAILED, line, outcome.notices, left, only_tokens=True)
 
 
 def _with_login_above(
@@ -163,23 +168,31 @@ def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
     return Outcome(Ending.REVOKED, "no token was minted", notices=[notice])
 
 
-def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> bool:
-    """Revoke *leases* one by one where a policy allows it, and tell whether Nomad's deletes are confirmed.
+def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> tuple[bool, Refusal | None]:
+    """Revoke *leases* one by one where a policy allows it; tell whether Nomad's deletes are confirmed, or one failed.
 
     A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
     comes next, takes the leases along in any case, and some time is kept for it.
     """
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
-        return False
-    with suppress(Failure):
+        return False, None
+    try:
         if vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
             for lease in leases:
                 if by.deadline.left() < _FOR_THE_LOGIN:
-                    return False
+                    return False, None
                 vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
-            return True
-    return False
+            return True, None
+    except Failure as failure:
+        if isinstance(failure, Refusal) and _nomad_failed(failure):
+            return False, failure
+    return False, None
+
+
+def _nomad_failed(refusal: Refusal) -> bool:
+    """Tell whether Vault tried, and Nomad did not delete a token: one that is gone already is no failure."""
+    return FromVault.NOT_REVOKED in refusal.said and FromNomad.ALREADY_GONE not in refusal.said
 
 
 def _the(leases: list[HeldLease], article: str = "the") -> str:

@@ -247,6 +247,31 @@ def test_the_login_takes_the_lease_along() -> None:
     assert (store.requests, store.alive) == ([MAY, END], {})
 
 
+def test_a_lease_that_nomad_keeps() -> None:
+    """Each that Vault may not have deleted is named; Nomad may still say that they are dead."""
+    store = Store(2)
+    store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
+    outcome = store.undone(store.login(), store.lease(1), store.lease(2))
+    going_on = "Vault goes on trying for some minutes; by hand"
+
+    assert (outcome.ending, outcome.only_tokens) == (Ending.FAILED, True)
+    assert outcome.line == "Vault revoked the login, and could not delete a token at Nomad"
+    assert outcome.left == [
+        left(number, f"Vault at {VAULT}: failed to revoke entry: x").replace("By hand", going_on) for number in (1, 2)
+    ]
+    assert store.requests == [MAY, REVOKE, END]
+
+
+def test_a_lease_that_nomad_keeps_and_a_login_that_lives() -> None:
+    """What is said then is the login's: with it, all of it lives."""
+    store = Store()
+    store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
+    store.faults.before(END, vault_error(403, DENIED))
+    outcome = store.undone(store.login(), store.lease())
+
+    assert (outcome.ending, outcome.line) == (Ending.FAILED, "Vault did not do it")
+
+
 def test_a_login_alone() -> None:
     """Without a lease it is ended, and nothing else is asked."""
     store = Store(0)
