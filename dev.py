@@ -69,8 +69,10 @@ def docker_is_missing() -> str:
 
 
 def go_is_missing() -> str:
-    """Say why there is no Go here, or nothing."""
-    return "" if shutil.which("go") else "no Go here, which builds the servers"
+    """Say why Go can't build the servers here, or nothing."""
+    if not shutil.which("go"):
+        return "no Go here, which builds the servers"
+    return "" if shutil.which("gcc") else "no C compiler (gcc) here, which Go needs to build Nomad"
 
 
 def pipelines_are_missing() -> str:

@@ -17,8 +17,10 @@ import servers
 from answers import within
 from certificates import Authority
 
-VERSION: Final = "1.6.3"
-_SOURCES: Final = Path(__file__).parent / "real" / "nomad"
+VERSIONS: Final = ("1.4.3", "1.6.3")
+NEWEST: Final = VERSIONS[-1]
+"""The newest free one that is to be had."""
+_SOURCES: Final = Path(__file__).parent / "real"
 WITHOUT_ACLS: Final = {"acl": {"enabled": False}}
 LEADERLESS: Final = {"server": {"enabled": True, "bootstrap_expect": 2}}
 """It waits for a second server, which never comes."""
@@ -137,13 +139,14 @@ job "hello" {
 """What a deploy runs."""
 
 
-def build() -> Path:
+def build(version: str = NEWEST) -> Path:
     """Return Nomad's binary, its command line and its agent in one; raises as `processes.built` does."""
-    return processes.built("nomad", _SOURCES, "github.com/hashicorp/nomad", with_c=True)
+    line = version.rpartition(".")[0]
+    return processes.built(f"nomad-{line}", _SOURCES / f"nomad-{line}", "github.com/hashicorp/nomad", with_c=True)
 
 
 @contextmanager
-def nomad(
+def nomad(  # noqa: PLR0913 - what a Nomad may be
     directory: Path,
     region: str = "global",
     config: Mapping[str, Any] | None = None,
@@ -151,8 +154,9 @@ def nomad(
     joins: Nomad | None = None,
     authority: Authority | None = None,
     bootstrapped: bool = True,
+    version: str = NEWEST,
 ) -> Iterator[Nomad]:
-    """Run a Nomad until the block ends, its files below *directory*; build it first if need be.
+    """Run a Nomad of *version* until the block ends, its files below *directory*; build it first if need be.
 
     It is a server with ACLs that is *bootstrapped*, and runs no jobs, unless *config* has it otherwise.
     One that *joins* another is of a further region of that one's federation. With *authority* its API speaks TLS.
@@ -198,7 +202,7 @@ def nomad(
         log=folder / "nomad.log",
         serf=f"127.0.0.1:{serf}",
         authority=authority,
-        _command=[build(), "agent", f"-config={folder / 'nomad.json'}"],
+        _command=[build(version), "agent", f"-config={folder / 'nomad.json'}"],
         _led=led,
     )
     running.start()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nomad_token_lab import Answer, Dialect, Fault, Lab
+from nomad_token_lab import CLOSE, Answer, Close, Dialect, Fault, Lab
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
 
 Arrange = Callable[[Lab], None]
@@ -35,7 +35,7 @@ def switch(server: str, name: str, *, on: bool) -> Arrange:
     return lambda lab: setattr(getattr(lab, server), name, on)
 
 
-def fault(server: str, method: str, path: str, answer: Answer, times: int | None = None) -> Arrange:
+def fault(server: str, method: str, path: str, answer: Answer | Close, times: int | None = None) -> Arrange:
     """Have a server answer otherwise."""
     return lambda lab: lab.faults.append(Fault(server, method, path, answer, times=times))  # type: ignore[arg-type]
 
@@ -198,6 +198,14 @@ REFUSALS = [
             ),
         ),
         inputs={"timeout": "1s"},
+    ),
+    Refusal(
+        "nomad_hangs_up",
+        "A connection of Vault's that Nomad cuts off is told as that, with its usual cause.",
+        75,
+        ("Nomad gave Vault no answer", "EOF", "http_max_conns_per_client = 1000"),
+        arrange=fault("nomad", "PUT", "/v1/acl/token$", CLOSE),
+        inputs={"timeout": "20s"},
     ),
     Refusal(
         "no_leader",

@@ -22,6 +22,8 @@ class FromVault(StrEnum):
     LAST_USE = "one use left"
     NOMAD_ANSWERED = "Unexpected response code: "
     NOT_DIALLED = "dial tcp"
+    NOMADS_CERTIFICATE = "x509: "
+    TO_NOMAD = "/v1/acl/token"
     HEADER_WITH_LINE_BREAK = "invalid header field value"
 
     NO_LOGIN_ROLE = "could not be found"

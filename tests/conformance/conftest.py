@@ -1,7 +1,9 @@
 """The targets, each server started once a session, and the numbers of each at the end."""
 
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -254,17 +256,29 @@ def nomad_target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
+Start = Callable[[str], BuiltNomads]
+
+
 @pytest.fixture(scope="session")
-def built_nomads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltNomads]:
-    """Serve Nomad in two regions, one without ACLs, and one without a leader."""
-    folder = tmp_path_factory.mktemp("nomad")
-    with (
-        nomads.nomad(folder) as home,
-        nomads.nomad(folder, "eu", joins=home) as elsewhere,
-        nomads.nomad(folder, "without-acls", nomads.WITHOUT_ACLS) as without_acls,
-        nomads.nomad(folder, "leaderless", nomads.LEADERLESS) as leaderless,
-    ):
-        yield BuiltNomads(home, elsewhere, without_acls, leaderless)
+def built_nomads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Return what serves a version of Nomad in two regions, without ACLs, and without a leader; each once."""
+    with ExitStack() as until:
+
+        @cache
+        def start(version: str) -> BuiltNomads:
+            def serve(region: str, config: Mapping[str, Any] | None = None, **how: Any) -> nomads.Nomad:  # noqa: ANN401
+                return until.enter_context(nomads.nomad(folder, region, config, version=version, **how))
+
+            folder = tmp_path_factory.mktemp("nomad")
+            home = serve("global")
+            return BuiltNomads(
+                home,
+                serve("eu", joins=home),
+                serve("without-acls", nomads.WITHOUT_ACLS),
+                serve("leaderless", nomads.LEADERLESS),
+            )
+
+        yield start
 
 
 @pytest.fixture
@@ -278,7 +292,7 @@ def agent(request: pytest.FixtureRequest, nomad_target: Target, texts: list[str]
             case "lab":
                 agent = Agent(nomad_target, lab.nomad.addr, lab.management_token, lab, http, texts)
             case "built":
-                real: BuiltNomads = request.getfixturevalue("built_nomads")
+                real: BuiltNomads = request.getfixturevalue("built_nomads")(nomad_target.version)
                 request.node.stash[_LOG] = real.home.log
                 agent = Agent(nomad_target, real.home.addr, real.home.management_token, lab, http, texts, real)
             case _:

@@ -81,7 +81,7 @@ def targets(*products: Product) -> tuple[Target, ...]:
         "openbao": [Target("openbao", "lab", ""), Target("openbao", "built", "2.7.2")],
         "nomad": [
             *(Target("nomad", "lab", profile.value) for profile in Profile),
-            Target("nomad", "built", nomads.VERSION),
+            *(Target("nomad", "built", version) for version in nomads.VERSIONS),
         ],
     }
     return tuple(target for product in products for target in ours[product])

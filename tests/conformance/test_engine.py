@@ -5,16 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
 from answers import done, error, token_of, within
+from certificates import Authority
 from conformance.road import CREDS, Job, Kept
-from conformance.targets import Served
+from conformance.targets import Served, not_applicable
 from nomad_token.said import FromNomad, FromVault
-from nomad_token_lab import CLOSE, Fault, Lab, Profile
+from nomad_token_lab import CLOSE, Fault, Lab, Profile, Tls
 
 DENIED: Final = (403, ["1 error occurred:\n\t* permission denied\n\n"])
 says = pytest.mark.says
@@ -180,6 +182,23 @@ def test_a_name_too_long_for_nomad(job: Job, kept: Kept) -> None:
     )
 
 
+@says(FromVault.NOMADS_CERTIFICATE, on=("vault-", "openbao-"))
+def test_a_nomad_that_vault_does_not_trust(job: Job, served: Served, tmp_path: Path) -> None:
+    """A certificate of an authority that Vault was not given is a 500, in Go's words."""
+    if served.is_lab:
+        not_applicable("the lab's Vault trusts any Nomad")
+    pair = Authority(tmp_path).server()
+    with Lab(tls={"nomad": Tls(pair.certificate, pair.key)}) as other:
+        token = other.management_token.get_secret_value()
+        done(job.root.put("nomad/config/access", json={"address": other.nomad.addr, "token": token}))
+        status, (said,) = error(job.creds(token_of(job.login())))
+
+    assert status == 500
+    assert f'Put "{other.nomad.addr}/v1/acl/token": ' in said
+    assert "x509: certificate signed by unknown authority" in said
+
+
+@says(FromVault.TO_NOMAD)
 def test_creds_lost_between_nomad_and_vault(job: Job, lab: Lab) -> None:
     """A token whose answer is lost on its way to Vault has no lease: nothing that Vault does later ends it."""
     token = token_of(job.login())

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+import nomads
 from answers import done, token_of, within
 from conformance.road import Job
 from conformance.targets import BuiltNomads, Named, Target, named
@@ -30,7 +31,7 @@ def behind(request: pytest.FixtureRequest, job: Job, vault_target: Target) -> Be
     """Have the Vault under test mint there."""
     given = named("nomad")
     if vault_target.place == "built":
-        built: BuiltNomads = request.getfixturevalue("built_nomads")
+        built: BuiltNomads = request.getfixturevalue("built_nomads")(nomads.NEWEST)
         given = Named(built.home.addr, built.home.management_token)
     if given is None:
         return Behind(job.lab.nomad.addr)

@@ -3,9 +3,11 @@
 import json
 import sysconfig
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +23,8 @@ from gitlab.test_pipelines import QUICK_START
 from jobs import on, operator
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
 from nomad_token_lab.runner import REVOKE, Step
+from real.test_doctor import QUICK, asked
+from real.test_run import Run, wait_for
 from real_lab import KINDS, Kind, RealLab, plain_job, real_lab
 from setup.exporting import Desk
 from setup.site import FILE, Site
@@ -204,6 +208,78 @@ def test_a_policy_that_is_missing(stack: Stack, step: Step) -> None:
 
     assert (main.code, post.code) == (0, 0)
     assert "deployer" in next(line for line in main.log.splitlines() if line.startswith("::warning"))
+
+
+def test_past_several_lives(stack: Stack, tmp_path: Path) -> None:
+    """A lease that is shorter than the command is renewed, and Nomad knows the token to the end, and no longer."""
+    operator(stack.lab, "nomad/config/lease", ttl="5s", max_ttl="1h")
+    run = Run(stack.lab, tmp_path)
+    wait_for(lambda: run.token)
+    time.sleep(11)
+    works = stack.nomad.takes(run.token)
+
+    assert run.end() == 0, run.log
+    assert works
+    assert not stack.nomad.takes(run.token)
+
+
+@pytest.mark.parametrize("desk", [False, True], ids=["job", "desk"])
+def test_the_doctor_has_nothing_to_say(stack: Stack, tmp_path: Path, desk: bool) -> None:  # noqa: FBT001
+    """Each link of a chain that holds does, or can't be seen; of the probe nothing is left."""
+    with stack.lab.nomad_client() as manager:
+        nomad_trust(NomadTrust(stack.lab.github.addr, stack.lab.audience), manager)
+    before = stack.nomad.tokens()
+    code, links, _ = asked(stack.lab, tmp_path, *QUICK, "--namespace", "default", "--mint", desk=desk)
+
+    assert code == 0, links
+    assert {link["verdict"] for link in links.values()} <= {"ok", "unknown", "skipped"}, links
+    assert desk or links["verify"]["verdict"] == "ok"
+    assert stack.nomad.tokens() == before
+
+
+@pytest.mark.parametrize(
+    ("config", "link", "code", "fix"),
+    [(nomads.WITHOUT_ACLS, "acls", 4, "acl { enabled = true }"), (nomads.LEADERLESS, "leader", 75, "server members")],
+    ids=["ACLs off", "no leader"],
+)
+def test_the_doctor_names_what_is_broken(
+    stack: Stack, tmp_path: Path, config: Mapping[str, Any], link: str, code: int, fix: str
+) -> None:
+    """A Nomad without ACLs, or without a leader, is told as that."""
+    with nomads.nomad(tmp_path, "sick", config) as sick:
+        stack.lab.before(sick)
+        ended, links, said = asked(stack.lab, tmp_path, *QUICK, desk=False)
+
+    assert (ended, links[link]["verdict"]) == (code, "broken"), said
+    assert fix in links[link]["fix"]
+
+
+def test_the_doctor_and_vaults_token_that_is_gone(stack: Stack, tmp_path: Path) -> None:
+    """The link between Vault and Nomad is named, with the line that mends it."""
+    with stack.nomad.client() as manager:
+        (vaults,) = [stub for stub in manager.get("acl/tokens").json() if stub["Name"] == "vault"]
+        manager.delete(f"acl/token/{vaults['AccessorID']}").raise_for_status()
+    code, links, said = asked(stack.lab, tmp_path, *QUICK, "--mint", desk=False)
+
+    assert (code, links["mint"]["verdict"]) == (4, "broken"), said
+    assert "Nomad refused Vault: Permission denied" in links["mint"]["what"]
+
+
+def test_another_region(stack: Stack, tmp_path: Path) -> None:
+    """A global token is known elsewhere by and by, which is waited for; its end gets there too."""
+    with nomads.nomad(tmp_path, "eu", joins=stack.nomad) as eu:
+        operator(stack.lab, "nomad/role/deployer", policies="deployer", **{"global": True})
+        step = on(stack.lab, tmp_path / "global")
+        main = step.main(plain_job(stack.lab) | {"nomad-region": "eu"})
+        works = eu.takes(main.variables["NOMAD_TOKEN"])
+        post = step.post()
+        dead = not eu.takes(main.variables["NOMAD_TOKEN"])
+        operator(stack.lab, "nomad/role/deployer", policies="deployer", **{"global": False})
+        local = on(stack.lab, tmp_path / "local").main(plain_job(stack.lab) | {"nomad-region": "eu"})
+
+    assert (main.code, works, post.code, dead) == (0, True, 0, True), main.log + post.log
+    assert local.code == 4
+    assert "The token is not known in the region `eu`" in local.log
 
 
 def test_a_new_cluster(kind: Kind, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ _REAL = (
     "nomad_unreachable_for_vault",
     "name_too_long",
     "nomad_overloaded",
+    "nomad_hangs_up",
     "no_leader",
     "last_use",
     "batch_token",

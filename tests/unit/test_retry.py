@@ -31,6 +31,9 @@ DIAL = (
     '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": dial tcp 10.0.0.1:4646: connect: connection refused\n\n'
 )
 HEADER = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": net/http: invalid header field value for "X"\n\n'
+TLS = (
+    '1 error occurred:\n\t* Put "https://n:4646/v1/acl/token": tls: failed to verify certificate: x509: it expired\n\n'
+)
 RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.0.1:4646: connection reset by peer\n\n'
 
 
@@ -60,6 +63,7 @@ RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.
         (refusal(500, wrapped(500, "rpc error: dial tcp 10.0.0.2:4647: i/o timeout")), UNCLEAR),
         (refusal(500, RESET), UNCLEAR),
         (refusal(500, HEADER), FINAL),
+        (refusal(500, TLS), FINAL),
         (refusal(500, "internal error"), UNCLEAR),
         (refusal(500), UNCLEAR),
         (refusal(502, "Bad Gateway"), UNCLEAR),

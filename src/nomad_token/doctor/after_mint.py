@@ -10,8 +10,8 @@ from nomad_token.doctor.finding import Finding, Verdict
 from nomad_token.errors import Error
 from nomad_token.mint import Minting
 
-_SECONDS: Final = 2.0
-"""How long each server may take: the job waits."""
+_SECONDS: Final = 7.0
+"""How long each server may take: the job waits, and without a leader Nomad holds each request for 5 s."""
 
 
 def look(minting: Minting, error: Error) -> None:

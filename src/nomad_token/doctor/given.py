@@ -10,8 +10,8 @@ from nomad_token.clients.nomad import NomadPlace
 from nomad_token.mint import Minting
 from nomad_token.operating import Operator
 
-PROBE_SECONDS: Final = 5.0
-"""How long a server may take for what anybody may ask."""
+PROBE_SECONDS: Final = 10.0
+"""How long a server may take for what anybody may ask: without a leader Nomad holds each request for 5 s."""
 _Fact = TypeVar("_Fact")
 
 

@@ -1,6 +1,7 @@
 """What Vault's refusals mean, in words: what happened, what it usually means, what to do (api-contract 1.5 and 3.1)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import SECOND_FACTOR, VaultPlace, nomad_refused, policy_denies
@@ -10,6 +11,14 @@ from nomad_token.said import FromGo, FromNomad, FromVault
 from nomad_token.text import pasted, shown
 from nomad_token.unreachable import no_answer, proxy_in_between
 from nomad_token.vault_auth.base import LoginRequest
+
+_LIMIT: Final = (
+    "Nomad takes 100 from one host (http_max_conns_per_client), and an older Vault, or OpenBao, keeps one for a while "
+    "for each token that it makes or deletes."
+)
+_MORE_CONNECTIONS: Final = (
+    "Run the job again, or raise the limit on Nomad's servers: limits { http_max_conns_per_client = 1000 }"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,18 @@ def _of_creds(refusal: Refusal, engine: EngineRole, below: str) -> Error | None:
             fix=f"Check it: vault read {access}",
             doubts=("nomad address", "leader"),
         )
+    if FromVault.NOMADS_CERTIFICATE in said:
+        return Refused(
+            f"Vault does not trust Nomad's certificate: {shown(said)}",
+            why=f"`ca_cert` in `{access}` is not its authority, or the address there has another name.",
+            fix=f"vault write {access} ca_cert=@nomad-agent-ca.pem",
+        )
+    if FromVault.TO_NOMAD in said:
+        return Temporary(
+            f"Nomad gave Vault no answer: {shown(said)}",
+            why=f"Nomad was restarted, or something cuts the two off. Where many jobs run at once: {_LIMIT}",
+            fix=_MORE_CONNECTIONS,
+        )
     return None
 
 
@@ -186,8 +207,8 @@ def _nomad_refused_vault(status: int, said: str, *, mount: str) -> Error:
     if status == 429:
         return Temporary(
             what,
-            why="Too many connections to Nomad from Vault's host at once (http_max_conns_per_client).",
-            fix="Run the job again, or raise Nomad's limit.",
+            why=f"Too many connections from Vault's host at once: {_LIMIT}",
+            fix=_MORE_CONNECTIONS,
         )
     return no_leader(what) if status >= 500 else Temporary(what, fix=SERVERS)
 
