@@ -143,7 +143,7 @@ def ldap(directory: Path, passwords: Mapping[str, str]) -> Iterator[str]:
         Missing: there is no Go to build it with.
         RuntimeError: it can't be built, it ended, or it did not listen within 30 s; the text ends with the last lines.
     """
-    binary = built("ldap", _SOURCES / "ldap", ".")
+    binary = build_ldap()
     users = directory / "users.json"
     users.touch(0o600)
     users.write_text(json.dumps(passwords))
@@ -157,6 +157,11 @@ def ldap(directory: Path, passwords: Mapping[str, str]) -> Iterator[str]:
 def build_vault() -> Path:
     """Return Vault's binary; raises as `processes.built` does."""
     return built("vault", _SOURCES / "vault", ".")
+
+
+def build_ldap() -> Path:
+    """Return the LDAP server's binary; raises as `processes.built` does."""
+    return built("ldap", _SOURCES / "ldap", ".")
 
 
 def build_nomad_engine() -> Path:
