@@ -117,6 +117,7 @@ def main() -> int:
     commands: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         "demo": ("walk through the main job on the lab", demo),
         "test": ("run the tests: [--all | SUITE | PATH ...] [what pytest takes]", test),
+        "servers": ("build the real servers that the tests run on: takes minutes, once", servers),
         "lint": ("check style, types, dead code and workflows", lint),
         "generate": ("write action.yml, the pages' tables and GitLab's templates from the declarations", generate),
         "lock": ("pin every package anew: [what uv pip compile takes, such as --upgrade]", lock),
@@ -254,6 +255,12 @@ def fleet(rest: list[str]) -> int:
     return _with_tests("bench/fleet.py", *rest)
 
 
+def servers(_rest: list[str]) -> int:
+    """Build the real servers that `conformance` and `real` run on, once for this user."""
+    install("test")
+    return run(PYTHON, "tests/build_servers.py")
+
+
 def _with_tests(script: str, *rest: str) -> int:
     """Run a script of `bench/` that uses what the suites do; -P, since one of those has its name."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])
@@ -292,7 +299,7 @@ def ci(_rest: list[str]) -> int:
     """Lint, run every suite under coverage, and fail when anything did, or could not run."""
     linted = lint(["--all"])
     # Not beside the tests, some of which have to be in time for something.
-    built = run(PYTHON, "tests/build_servers.py")
+    built = servers([])
     run(PYTHON, "-m", "coverage", "erase")
     tested = run_tests(all_suites(), [], runner=["-m", "coverage", "run", "-m", "pytest"])
     combined = run(PYTHON, "-m", "coverage", "combine", "--quiet")

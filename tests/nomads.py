@@ -1,6 +1,7 @@
 """Real Nomads on loopback: a server alone, two regions, one that also runs jobs, and one that is away for a while."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,9 +18,10 @@ import servers
 from answers import within
 from certificates import Authority
 
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VERSIONS: Final = ("1.4.3", "1.6.3")
 NEWEST: Final = VERSIONS[-1]
-"""The newest free one that is to be had."""
+"""Of the last line that is free."""
 _SOURCES: Final = Path(__file__).parent / "real"
 WITHOUT_ACLS: Final = {"acl": {"enabled": False}}
 LEADERLESS: Final = {"server": {"enabled": True, "bootstrap_expect": 2}}
@@ -28,15 +30,19 @@ RUNS_JOBS: Final = {
     "client": {
         "enabled": True,
         # What asks for the metadata of a cloud waits for an answer, and nothing here needs a network of its own.
-        "options": {"fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce,bridge,cni,consul,vault"},
+        "options": {
+            "fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce,bridge,cni,consul,vault",
+            "driver.allowlist": "raw_exec",
+        },
+        "network_interface": "lo",
     },
-    "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
+    "plugin": [{"raw_exec": [{"config": [{"enabled": True, "no_cgroups": True}]}]}],
 }
 
 
 @dataclass
 class Nomad:
-    """A Nomad that leads its region: its address, a token that may do everything there, and where its output goes."""
+    """A Nomad: its region, its address, a token that may do everything there, and where its output goes."""
 
     region: str
     addr: str
@@ -45,7 +51,8 @@ class Nomad:
     serf: str
     """Where other regions join it."""
     authority: Authority | None
-    _command: list[str | Path]
+    binary: Path
+    _config: Path
     _led: bool
     _ends: ExitStack = field(default_factory=ExitStack)
 
@@ -61,14 +68,15 @@ class Nomad:
         )
 
     def start(self) -> None:
-        """Run it, from what it has on its disk, until it leads; raises as `processes.wait_until` does."""
-        self._ends = ExitStack()
-        process = self._ends.enter_context(processes.running(self._command, self.log.parent, self.log))
-        try:
+        """Run it, from what it has on its disk, until it leads, or answers where it is to have no leader.
+
+        Raises as `processes.wait_until` does.
+        """
+        with ExitStack() as until:
+            command: list[str | Path] = [self.binary, "agent", f"-config={self._config}"]
+            process = until.enter_context(processes.running(command, self.log.parent, self.log))
             processes.wait_until(self._leads, process, self.log)
-        except RuntimeError:
-            self._ends.close()
-            raise
+            self._ends = until.pop_all()
 
     def stop(self) -> None:
         """End it; what it knows stays on its disk."""
@@ -88,7 +96,16 @@ class Nomad:
     def takes(self, token: str) -> bool:
         """Ask it as the next step's `nomad acl token self` does."""
         with self.client(SecretStr(token)) as anyone:
-            return anyone.get("acl/token/self").status_code == 200
+            answer = anyone.get("acl/token/self")
+        if answer.status_code not in {200, 403, 404}:
+            raise RuntimeError(f"Nomad does not say: {answer.status_code} {answer.text}")
+        return answer.status_code == 200
+
+    def regions(self) -> list[str]:
+        """Return the regions of its federation that it knows."""
+        with self.client() as anyone:
+            known: list[str] = anyone.get("regions").raise_for_status().json()
+        return known
 
     def is_ready(self) -> bool:
         """Tell whether it has a node that takes jobs."""
@@ -163,7 +180,7 @@ def nomad(  # noqa: PLR0913 - what a Nomad may be
 
     Raises:
         Missing: there is no Go, or no C compiler, to build it with.
-        RuntimeError: it can't be built, it ended, or did not lead within 30 s; the text ends with the last lines.
+        RuntimeError: it can't be built, it ended, or was not ready within 30 s; the text ends with the last lines.
     """
     folder = directory / f"nomad-{region}-{uuid4()}"
     folder.mkdir()
@@ -181,8 +198,9 @@ def nomad(  # noqa: PLR0913 - what a Nomad may be
         **(config or {}),
     }
     if joins:
-        whole["server"] |= {"authoritative_region": joins.region, "server_join": {"retry_join": [joins.serf]}}
-        whole["acl"]["replication_token"] = joins.management_token.get_secret_value()
+        home = {"authoritative_region": joins.region, "server_join": {"retry_join": [joins.serf]}}
+        whole["server"] = {**whole["server"], **home}
+        whole["acl"] = {**whole["acl"], "replication_token": joins.management_token.get_secret_value()}
     if authority:
         pair = authority.server()
         whole["tls"] = {
@@ -202,11 +220,14 @@ def nomad(  # noqa: PLR0913 - what a Nomad may be
         log=folder / "nomad.log",
         serf=f"127.0.0.1:{serf}",
         authority=authority,
-        _command=[build(version), "agent", f"-config={folder / 'nomad.json'}"],
+        binary=build(version),
+        _config=folder / "nomad.json",
         _led=led,
     )
-    running.start()
     try:
+        running.start()
+        if joins and not within(processes.START_LIMIT, lambda: region in joins.regions()):
+            raise RuntimeError(f"{region} does not join the federation of {joins.region}")
         if bootstrapped and whole["acl"]["enabled"] and led and not joins:
             secret = {"BootstrapSecret": running.management_token.get_secret_value()}
             with running.client(SecretStr("")) as anyone:
@@ -226,7 +247,7 @@ def _unmount(folder: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for mount in mounts:
         if mount.startswith(f"{folder}/"):
-            subprocess.run(["umount", mount], check=True)  # noqa: S603, S607 - the machine's own
+            subprocess.run(["umount", "--lazy", mount], check=True, timeout=10)  # noqa: S603, S607 - the machine's own
 
 
 def command(nomad: Nomad, token: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -239,5 +260,5 @@ def command(nomad: Nomad, token: str, *arguments: str | Path) -> subprocess.Comp
         **({"NOMAD_CACERT": str(nomad.authority.certificate)} if nomad.authority else {}),
     }
     return subprocess.run(  # noqa: S603 - our own command
-        [build(), *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [nomad.binary, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -21,14 +21,14 @@ KINDS: Final[tuple[Kind, ...]] = ("vault", "openbao")
 class RealLab(Lab):
     """What an operator does at the lab's Vault reaches the real one; GitHub and the cluster are the lab's.
 
-    So is Nomad, unless the lab is `before` a real one: what is asked at its address goes there then.
+    So is Nomad, unless it is to `use` a real one: what is asked at its address goes there then.
     """
 
     kind: Kind
     real: servers.Vault | servers.OpenBao
     authority: Authority | None
 
-    def before(self, nomad: nomads.Nomad) -> None:
+    def use(self, nomad: nomads.Nomad) -> None:
         """Have *nomad* in the place of the lab's."""
         self.nomad.addr, self.management_token = nomad.addr, nomad.management_token
 

@@ -203,7 +203,7 @@ REFUSALS = [
         "nomad_hangs_up",
         "A connection of Vault's that Nomad cuts off is told as that, with its usual cause.",
         75,
-        ("Nomad gave Vault no answer", "EOF", "http_max_conns_per_client = 1000"),
+        ("Vault had no answer from Nomad", "EOF", "http_max_conns_per_client = 1000"),
         arrange=fault("nomad", "PUT", "/v1/acl/token$", CLOSE),
         inputs={"timeout": "20s"},
     ),

@@ -56,8 +56,8 @@ def _of_refused_making(refusal: Refusal) -> Verdict:
 
 
 def _of_unheard(said: str) -> Verdict:
-    """Judge a 500 of Vault's in which Nomad says nothing."""
-    if FromVault.HEADER_WITH_LINE_BREAK in said or FromVault.NOMADS_CERTIFICATE in said:
+    """Judge a 500 in which Nomad says nothing of its own."""
+    if FromVault.HEADER_WITH_LINE_BREAK in said or (FromVault.TO_NOMAD in said and FromVault.X509 in said):
         # Go looks at a header before it connects, and at a certificate before it sends.
         return Verdict.FINAL
     return Verdict.NOTHING_MADE if FromVault.NOT_DIALLED in said else Verdict.UNCLEAR

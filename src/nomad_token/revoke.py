@@ -38,20 +38,35 @@ def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken],
     began = by.clock.monotonic()
     deaths = [wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline) for each in held]
     if all(death is Death.PROVEN for death in deaths):
-        if outcome.ending is Ending.FAILED and not outcome.only_tokens:
+        if outcome.ending is Ending.FAILED and not outcome.undeleted:
             # The token is dead; what may live is the login, which can mint again.
             return replace(outcome, line=f"{outcome.line}, but Nomad refuses the token{'s' if held[1:] else ''}")
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
-        link = "but" if outcome.only_tokens else "and"
-        proof = f"{link} Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
-        return replace(outcome, ending=ending, line=f"{outcome.line}, {proof}", left=[])
+        proof = f"Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
+        line = f"{outcome.line} at first, but {proof}" if outcome.undeleted else f"{outcome.line}, and {proof}"
+        return replace(outcome, ending=ending, line=line, left=[], undeleted=())
+    proven = {each.accessor_id for each, death in zip(held, deaths, strict=True) if death is Death.PROVEN}
+    if outcome.undeleted and proven:
+        outcome = _without(proven, outcome)
     for each, death in zip(held, deaths, strict=True):
         if death is Death.ALIVE:
             outcome = _left_alive(outcome, each, by)
         elif death is Death.UNKNOWN and outcome.ending is not Ending.FAILED:
             outcome.notices.append(f"Nomad could not be asked whether the token {each.accessor_id} is dead.")
     return outcome
+
+
+def _without(proven: set[str], outcome: Outcome) -> Outcome:
+    """Take out of *outcome* the tokens that are dead."""
+    lives = [
+        (accessor, text)
+        for accessor, text in zip(outcome.undeleted, outcome.left, strict=True)
+        if accessor not in proven
+    ]
+    if not lives:
+        return replace(outcome, ending=Ending.REVOKED, line=f"{outcome.line} at first", left=[], undeleted=())
+    return replace(outcome, left=[text for _, text in lives], undeleted=tuple(accessor for accessor, _ in lives))
 
 
 def _left_alive(outcome: Outcome, held: HeldLease | HeldToken, by: Means) -> Outcome:

@@ -22,7 +22,7 @@ class FromVault(StrEnum):
     LAST_USE = "one use left"
     NOMAD_ANSWERED = "Unexpected response code: "
     NOT_DIALLED = "dial tcp"
-    NOMADS_CERTIFICATE = "x509: "
+    X509 = "x509: "
     TO_NOMAD = "/v1/acl/token"
     HEADER_WITH_LINE_BREAK = "invalid header field value"
 

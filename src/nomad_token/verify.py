@@ -16,7 +16,8 @@ PROOF_SECONDS: Final = 5.0
 """How long Nomad is asked whether a token is dead, and how long it may be silent before that is a warning."""
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 2.0
-_READ_SECONDS: Final = 5.0
+# Without a leader Nomad holds each request for 5 s and a little more, and then says so.
+_READ_SECONDS: Final = 7.0
 _UNSETTLED: Final = "It answered, and that settles nothing: there is no leader, or no way to the region."
 
 

@@ -182,7 +182,7 @@ def test_a_name_too_long_for_nomad(job: Job, kept: Kept) -> None:
     )
 
 
-@says(FromVault.NOMADS_CERTIFICATE, on=("vault-", "openbao-"))
+@says(FromVault.TO_NOMAD, FromVault.X509, on=("vault-", "openbao-"))
 def test_a_nomad_that_vault_does_not_trust(job: Job, served: Served, tmp_path: Path) -> None:
     """A certificate of an authority that Vault was not given is a 500, in Go's words."""
     if served.is_lab:

@@ -14,10 +14,10 @@ def test_each_has_its_own_and_leaves_nothing(tmp_path: Path) -> None:
     """Each job's token works, is no other job's, and is dead after it; no lease and no login is left."""
     server = tmp_path / "server"
     server.mkdir()
-    # All come from one host here, and Vault's engine keeps a connection for each token: see `test_nomad`.
+    # All come from one host here, and Vault's engine keeps a connection for each token (docs/troubleshooting.md).
     limits = {"limits": {"http_max_conns_per_client": 0}}
     with nomads.nomad(server, config=limits) as nomad, real_lab("openbao", server, trusting=False) as lab:
-        lab.before(nomad)
+        lab.use(nomad)
         lab.trust()
         before = lab.accessors(), nomad.tokens()
         place = Place(plain_job(lab), lab.github.environ(), nomad.takes)

@@ -64,6 +64,7 @@ RESET = '1 error occurred:\n\t* Put "http://n:4646/v1/acl/token": read tcp 10.0.
         (refusal(500, RESET), UNCLEAR),
         (refusal(500, HEADER), FINAL),
         (refusal(500, TLS), FINAL),
+        (refusal(500, "Get: tls: failed to verify certificate: x509: it expired"), UNCLEAR),
         (refusal(500, "internal error"), UNCLEAR),
         (refusal(500), UNCLEAR),
         (refusal(502, "Bad Gateway"), UNCLEAR),

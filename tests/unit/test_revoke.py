@@ -235,7 +235,7 @@ def test_vault_could_not_delete_it_and_nobody_can_say_more() -> None:
     (lease,) = ledger.leases
 
     assert outcome.ending is Ending.FAILED
-    assert outcome.line == "Vault revoked the login, and could not delete the token at Nomad"
+    assert outcome.line == "Vault ended the login, and could not delete the token at Nomad"
     (left,) = outcome.left
     assert left == (
         f"The Nomad token {lease.accessor_id} may live until 2026-03-04 05:36:07 UTC. Vault at {VAULT}: "
@@ -263,8 +263,30 @@ def test_vault_could_not_delete_it_at_first() -> None:
     outcome = undone(world, minted(world))
 
     assert outcome.ending is Ending.REVOKED
-    assert "could not delete the token at Nomad, but Nomad refuses it (proven in " in outcome.line
+    assert "could not delete the token at Nomad at first, but Nomad refuses it (proven in " in outcome.line
     assert outcome.left == []
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_what_nomad_says_of_one_is_not_said_of_another(refused: int) -> None:
+    """Of several tokens those are left that Nomad did not say are dead; where that is none, it is a success."""
+    world = World(role="deployer | A_TOKEN\ndeployer | B_TOKEN")
+    ledger = minted(world)
+    world.vault.faults.before(LEASES, *[NO_DELETE] * refused)
+    # The first is asked about, and dead; of the second nobody hears.
+    world.nomad.faults.after(SELF, httpx.Response(403, text="ACL token not found"))
+    world.nomad.faults.after(SELF, *[httpx.ConnectError("unreachable")] * 100)
+    outcome = undone(world, ledger)
+    first, second = ledger.leases
+
+    if refused == 1:
+        assert (outcome.ending, outcome.left) == (Ending.REVOKED, [])
+        assert outcome.notices == [f"Nomad could not be asked whether the token {second.accessor_id} is dead."]
+    else:
+        assert (outcome.ending, outcome.notices) == (Ending.FAILED, [])
+        (left,) = outcome.left
+        assert second.accessor_id in left
+        assert first.accessor_id not in left
 
 
 def test_what_is_gone_at_nomad_is_no_failure() -> None:

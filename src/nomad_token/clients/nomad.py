@@ -106,38 +106,42 @@ class Nomad:
             raise Refusal(self.address, answer, [said(answer)])
 
     def tokens(self, manager: SecretStr, *, read_seconds: float, a_page: int = _A_PAGE) -> Iterator[dict[str, Any]]:
-        """`GET /v1/acl/tokens`: what it lists, without secrets. Raises `Refusal`, `NotSent`, `Lost`.
+        """`GET /v1/acl/tokens`: what it lists, each once, without secrets. Raises `Refusal`, `NotSent`, `Lost`.
 
-        What is more than a page is asked for by the first two digits of the accessors: of the whole list the second
-        page may be the first one again, for ever, up to 1.10.0 (hashicorp/nomad#25792).
+        Up to 1.10.0 a page may begin where an earlier one did, for ever (hashicorp/nomad#25792): all is then asked for
+        by the first two digits of the accessors, whose pages go on.
         A Nomad that knows no pages answers with all of them (api-contract 2.1).
         """
-        stubs, further = self._listed(manager, {"per_page": str(a_page)}, read_seconds)
-        if not further:
-            yield from stubs
+        seen: set[object] = set()
+        for stubs in self._pages(manager, "", a_page, read_seconds):
+            if stubs and stubs[0].get("AccessorID") in seen:
+                break
+            yield from _unseen(stubs, seen)
+        else:
             return
-        for digits in (f"{number:02x}" for number in range(256)):
-            following = ""
-            for _ in range(_MOST_PAGES):
-                query = {"prefix": digits, "per_page": str(a_page), "next_token": following}
-                stubs, following = self._listed(manager, query, read_seconds)
-                yield from stubs
-                if not following:
-                    break
-            else:
-                raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")
+        for digits in range(256):
+            for stubs in self._pages(manager, f"{digits:02x}", a_page, read_seconds):
+                yield from _unseen(stubs, seen)
 
-    def _listed(
-        self, manager: SecretStr, query: Mapping[str, str], read_seconds: float
-    ) -> tuple[list[dict[str, Any]], str]:
-        """Return what one page lists, and what the next one begins with, "" after the last."""
-        answer = self._send("GET", "/v1/acl/tokens", manager, params=query, read_seconds=read_seconds)
-        if answer.status != 200:
-            raise Refusal(self.address, answer, [said(answer)])
-        stubs = answer.json()
-        if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
-            raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
-        return stubs, answer.headers.get("X-Nomad-NextToken", "")
+    def _pages(
+        self, manager: SecretStr, prefix: str, a_page: int, read_seconds: float
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the tokens whose accessors begin with *prefix*, page by page."""
+        following = ""
+        for _ in range(_MOST_PAGES):
+            query = {"per_page": str(a_page), "prefix": prefix, "next_token": following}
+            given = {name: value for name, value in query.items() if value}
+            answer = self._send("GET", "/v1/acl/tokens", manager, params=given, read_seconds=read_seconds)
+            if answer.status != 200:
+                raise Refusal(self.address, answer, [said(answer)])
+            stubs = answer.json()
+            if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
+                raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
+            yield stubs
+            following = answer.headers.get("X-Nomad-NextToken", "")
+            if not following:
+                return
+        raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")
 
     def named(self, manager: SecretStr, name: str, *, read_seconds: float) -> list[str]:
         """Return the accessors of the tokens that have exactly that *name*. Raises `Refusal`, `NotSent`, `Lost`."""
@@ -212,6 +216,14 @@ class Nomad:
         if token.accessor_id != accessor_id or over:
             return Standing.REFUSED, None
         return Standing.ACCEPTED, token
+
+
+def _unseen(stubs: list[dict[str, Any]], seen: set[object]) -> Iterator[dict[str, Any]]:
+    """Yield what is not *seen* yet, and note it there."""
+    for stub in stubs:
+        if stub.get("AccessorID") not in seen:
+            seen.add(stub.get("AccessorID"))
+            yield stub
 
 
 def _without_nulls(body: object) -> object:

@@ -80,7 +80,7 @@ class Facts(AtVault, AtNomad):
         """Why Nomad does not accept a probe; None where it accepts each."""
         nomad = Nomad(self.outside.connect(self.place), self.place)
         for each in self.probes:
-            deadline = Deadline(self.outside.clock, 2 * PROBE_SECONDS)
+            deadline = Deadline(self.outside.clock, PROBE_SECONDS)
             try:
                 wait_until_accepted(
                     nomad,

@@ -11,7 +11,7 @@ from nomad_token.mint import Minting
 from nomad_token.operating import Operator
 
 PROBE_SECONDS: Final = 10.0
-"""How long a server may take for what anybody may ask: without a leader Nomad holds each request for 5 s."""
+"""How long a server may take for an answer: without a leader Nomad holds each request for 5 s."""
 _Fact = TypeVar("_Fact")
 
 

@@ -13,11 +13,11 @@ from nomad_token.unreachable import no_answer, proxy_in_between
 from nomad_token.vault_auth.base import LoginRequest
 
 _LIMIT: Final = (
-    "Nomad takes 100 from one host (http_max_conns_per_client), and an older Vault, or OpenBao, keeps one for a while "
-    "for each token that it makes or deletes."
+    "by default Nomad takes 100 connections from one host (http_max_conns_per_client), and an older Vault, or OpenBao, "
+    "keeps one open for a while for each token that it makes or deletes."
 )
 _MORE_CONNECTIONS: Final = (
-    "Run the job again, or raise the limit on Nomad's servers: limits { http_max_conns_per_client = 1000 }"
+    "Run the job again, or raise the limit of the agent that Vault asks: limits { http_max_conns_per_client = 1000 }"
 )
 
 
@@ -130,17 +130,18 @@ def _of_creds(refusal: Refusal, engine: EngineRole, below: str) -> Error | None:
             fix=f"Check it: vault read {access}",
             doubts=("nomad address", "leader"),
         )
-    if FromVault.NOMADS_CERTIFICATE in said:
+    if FromVault.TO_NOMAD in said and FromVault.X509 in said:
         return Refused(
             f"Vault does not trust Nomad's certificate: {shown(said)}",
-            why=f"`ca_cert` in `{access}` is not its authority, or the address there has another name.",
-            fix=f"vault write {access} ca_cert=@nomad-agent-ca.pem",
+            why=f"It has expired, `ca_cert` in `{access}` is not its authority, or the address there has another name.",
+            fix=f"Compare the two: vault read {access}",
         )
     if FromVault.TO_NOMAD in said:
         return Temporary(
-            f"Nomad gave Vault no answer: {shown(said)}",
-            why=f"Nomad was restarted, or something cuts the two off. Where many jobs run at once: {_LIMIT}",
-            fix=_MORE_CONNECTIONS,
+            f"Vault had no answer from Nomad: {shown(said)}",
+            why="The last words say why. A connection that is cut off (EOF, reset) is a Nomad that restarts or, where "
+            f"many jobs run at once, its limit: {_LIMIT}",
+            fix=f"{_MORE_CONNECTIONS}. Else compare the address and the certificates there: vault read {access}",
         )
     return None
 

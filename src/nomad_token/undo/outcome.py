@@ -31,8 +31,8 @@ class Outcome:
     """What may be left though everything was done that can be."""
     left: list[str] = field(default_factory=list)
     """What was left: not empty exactly when the ending is FAILED."""
-    only_tokens: bool = False
-    """Whether what was left are tokens alone, of which Nomad may say that they are dead all the same."""
+    undeleted: tuple[str, ...] = ()
+    """The accessors of what was left, one a text, where that are tokens alone: Nomad may say that they are dead."""
     lives: bool = False
     """Whether something lives that is no failure: a login on which nothing hangs, a token that ends by itself."""
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import suppress
 from typing import Final
 
 from pydantic import SecretStr
@@ -105,13 +106,18 @@ def _login_lost(asked: Asked) -> str:
 
 def _with_login(vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
-    confirmed, refused = _revoke_leases(vault, login, leases, by)
+    confirmed, undeleted = _revoke_leases(vault, login, leases, by)
     outcome = _end_login(vault, login, leases, unanswered, by, confirmed=confirmed)
-    if refused is None or outcome.ending is not Ending.REVOKED:
+    if not undeleted or outcome.ending is Ending.FAILED:
         return outcome
-    line = f"Vault revoked the login, and could not delete {'the token' if len(leases) == 1 else 'a token'} at Nomad"
-    left = [_lease_left(lease, _reason(refused), "Vault goes on trying for some minutes; by hand") for lease in leases]
-    return Outcome(Ending.FAILED, line, outcome.notices, left, only_tokens=True)
+    left = [
+        _lease_left(lease, _reason(refusal), "Vault goes on trying for some minutes; by hand")
+        for lease, refusal in undeleted
+    ]
+    line = f"Vault ended the login, and could not delete {'a token' if leases[1:] else 'the token'} at Nomad"
+    return Outcome(
+        Ending.FAILED, line, outcome.notices, left, undeleted=tuple(lease.accessor_id for lease, _ in undeleted)
+    )
 
 
 def _with_login_above(
@@ -168,31 +174,38 @@ def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
     return Outcome(Ending.REVOKED, "no token was minted", notices=[notice])
 
 
-def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> tuple[bool, Refusal | None]:
-    """Revoke *leases* one by one where a policy allows it; tell whether Nomad's deletes are confirmed, or one failed.
+def _revoke_leases(
+    vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means
+) -> tuple[bool, list[tuple[HeldLease, Refusal]]]:
+    """Revoke *leases* one by one where a policy allows it.
+
+    Returns whether Nomad's deletes are all confirmed, and those that Nomad did not do, with what Vault says of it.
 
     A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
     comes next, takes the leases along in any case, and some time is kept for it.
     """
+    undeleted: list[tuple[HeldLease, Refusal]] = []
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
-        return False, None
-    try:
-        if vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
-            for lease in leases:
-                if by.deadline.left() < _FOR_THE_LOGIN:
-                    return False, None
+        return False, undeleted
+    with suppress(Failure):
+        if not vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
+            return False, undeleted
+        gone = False
+        for lease in leases:
+            if by.deadline.left() < _FOR_THE_LOGIN:
+                return False, undeleted
+            try:
                 vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
-            return True, None
-    except Failure as failure:
-        if isinstance(failure, Refusal) and _nomad_failed(failure):
-            return False, failure
-    return False, None
-
-
-def _nomad_failed(refusal: Refusal) -> bool:
-    """Tell whether Vault tried, and Nomad did not delete a token: one that is gone already is no failure."""
-    return FromVault.NOT_REVOKED in refusal.said and FromNomad.ALREADY_GONE not in refusal.said
+            except Refusal as refusal:
+                if FromVault.NOT_REVOKED not in refusal.said:
+                    raise
+                # A token that somebody deleted keeps its lease in Vault, and is dead all the same.
+                gone = True
+                if FromNomad.ALREADY_GONE not in refusal.said:
+                    undeleted.append((lease, refusal))
+        return not (gone or undeleted), undeleted
+    return False, undeleted
 
 
 def _the(leases: list[HeldLease], article: str = "the") -> str:

@@ -2,8 +2,7 @@ module nomad-token.test/nomad
 
 go 1.21
 
-// The newest free one is 1.6.5 (both it and 1.6.4 are refused by module proxies here and there); of the 1.6 line nothing
-// that is asked of it here changed after 1.6.3.
+// Of the last line under the MPL.
 require github.com/hashicorp/nomad v1.6.3
 
 require (

@@ -81,14 +81,14 @@ CREDS: list[tuple[Failure, type[Error], list[str]]] = [
     (
         refusal(500, '1 error occurred:\n\t* Put "http://192.0.2.1:4646/v1/acl/token": EOF\n\n'),
         Temporary,
-        ["Nomad gave Vault no answer", "http_max_conns_per_client = 1000"],
+        ["Vault had no answer from Nomad", "http_max_conns_per_client = 1000"],
     ),
     (
         refusal(
             500, '1 error occurred:\n\t* Put "https://192.0.2.1:4646/v1/acl/token": tls: failed: x509: unknown\n\n'
         ),
         Refused,
-        ["does not trust Nomad's certificate", "vault write nomad/config/access ca_cert=@nomad-agent-ca.pem"],
+        ["does not trust Nomad's certificate", "It has expired", "vault read nomad/config/access"],
     ),
     (wrapped(500, "No cluster leader"), Temporary, ["leader", "nomad server members"]),
 ]

@@ -254,11 +254,29 @@ def test_a_lease_that_nomad_keeps() -> None:
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
     going_on = "Vault goes on trying for some minutes; by hand"
 
-    assert (outcome.ending, outcome.only_tokens) == (Ending.FAILED, True)
-    assert outcome.line == "Vault revoked the login, and could not delete a token at Nomad"
-    assert outcome.left == [
-        left(number, f"Vault at {VAULT}: failed to revoke entry: x").replace("By hand", going_on) for number in (1, 2)
-    ]
+    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(1),))
+    assert outcome.line == "Vault ended the login, and could not delete a token at Nomad"
+    assert outcome.left == [left(1, f"Vault at {VAULT}: failed to revoke entry: x").replace("By hand", going_on)]
+    assert store.requests == [MAY, REVOKE, REVOKE, END]
+
+
+def test_a_token_that_is_gone_and_one_that_is_kept() -> None:
+    """Each lease is asked for: what somebody deleted is no failure, and hides none."""
+    store = Store(2)
+    gone = vault_error(400, "failed to revoke entry: 400 (Cannot delete nonexistent tokens: x)")
+    store.faults.before(REVOKE, gone, vault_error(400, "failed to revoke entry: x"))
+    outcome = store.undone(store.login(), store.lease(1), store.lease(2))
+
+    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(2),))
+
+
+def test_another_refusal_ends_it() -> None:
+    """What says nothing of Nomad is no reason to ask for the next lease: the end of the login is."""
+    store = Store(2)
+    store.faults.before(REVOKE, vault_error(400, "failed"))
+    outcome = store.undone(store.login(), store.lease(1), store.lease(2))
+
+    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the login and its 2 leases")
     assert store.requests == [MAY, REVOKE, END]
 
 
