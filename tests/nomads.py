@@ -14,9 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 import processes
-import servers
 from answers import within
-from certificates import Authority
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VERSIONS: Final = ("1.4.3", "1.6.3")
@@ -40,6 +38,29 @@ RUNS_JOBS: Final = {
 }
 
 
+JOB: Final = """\
+job "hello" {
+  group "hello" {
+    update {
+      min_healthy_time = "0s"
+    }
+    task "sleep" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sleep"
+        args    = ["3600"]
+      }
+      resources {
+        cpu    = 20
+        memory = 20
+      }
+    }
+  }
+}
+"""
+"""What a deploy runs."""
+
+
 @dataclass
 class Nomad:
     """A Nomad: its region, its address, a token that may do everything there, and where its output goes."""
@@ -50,7 +71,6 @@ class Nomad:
     log: Path
     serf: str
     """Where other regions join it."""
-    authority: Authority | None
     binary: Path
     _config: Path
     _led: bool
@@ -62,7 +82,7 @@ class Nomad:
         return httpx.Client(
             base_url=f"{self.addr}/v1/",
             headers={"Accept-Encoding": "identity", **({"X-Nomad-Token": secret} if secret else {})},
-            verify=servers.context(self.authority) if self.authority else False,
+            verify=False,  # noqa: S501 - there is no TLS, and the authorities take time to load
             trust_env=False,
             timeout=processes.START_LIMIT,
         )
@@ -133,29 +153,6 @@ def _running(manager: httpx.Client) -> list[str]:
     return [each["ID"] for each in allocations if each["ClientStatus"] in {"pending", "running", "unknown"}]
 
 
-JOB: Final = """\
-job "hello" {
-  group "hello" {
-    update {
-      min_healthy_time = "0s"
-    }
-    task "sleep" {
-      driver = "raw_exec"
-      config {
-        command = "/bin/sleep"
-        args    = ["3600"]
-      }
-      resources {
-        cpu    = 20
-        memory = 20
-      }
-    }
-  }
-}
-"""
-"""What a deploy runs."""
-
-
 def build(version: str = NEWEST) -> Path:
     """Return Nomad's binary, its command line and its agent in one; raises as `processes.built` does."""
     line = version.rpartition(".")[0]
@@ -163,20 +160,19 @@ def build(version: str = NEWEST) -> Path:
 
 
 @contextmanager
-def nomad(  # noqa: PLR0913 - what a Nomad may be
+def nomad(
     directory: Path,
     region: str = "global",
     config: Mapping[str, Any] | None = None,
     *,
     joins: Nomad | None = None,
-    authority: Authority | None = None,
     bootstrapped: bool = True,
     version: str = NEWEST,
 ) -> Iterator[Nomad]:
     """Run a Nomad of *version* until the block ends, its files below *directory*; build it first if need be.
 
     It is a server with ACLs that is *bootstrapped*, and runs no jobs, unless *config* has it otherwise.
-    One that *joins* another is of a further region of that one's federation. With *authority* its API speaks TLS.
+    One that *joins* another is of a further region of that one's federation.
 
     Raises:
         Missing: there is no Go, or no C compiler, to build it with.
@@ -201,25 +197,15 @@ def nomad(  # noqa: PLR0913 - what a Nomad may be
         home = {"authoritative_region": joins.region, "server_join": {"retry_join": [joins.serf]}}
         whole["server"] = {**whole["server"], **home}
         whole["acl"] = {**whole["acl"], "replication_token": joins.management_token.get_secret_value()}
-    if authority:
-        pair = authority.server()
-        whole["tls"] = {
-            "http": True,
-            "ca_file": str(authority.certificate),
-            "cert_file": str(pair.certificate),
-            "key_file": str(pair.key),
-            "verify_https_client": False,
-        }
     led = whole["server"]["bootstrap_expect"] == 1
     (folder / "nomad.json").touch(0o600)
     (folder / "nomad.json").write_text(json.dumps(whole))
     running = Nomad(
         region=region,
-        addr=f"{'https' if authority else 'http'}://127.0.0.1:{http}",
+        addr=f"http://127.0.0.1:{http}",
         management_token=joins.management_token if joins else SecretStr(str(uuid4())),
         log=folder / "nomad.log",
         serf=f"127.0.0.1:{serf}",
-        authority=authority,
         binary=build(version),
         _config=folder / "nomad.json",
         _led=led,
@@ -232,14 +218,14 @@ def nomad(  # noqa: PLR0913 - what a Nomad may be
             secret = {"BootstrapSecret": running.management_token.get_secret_value()}
             with running.client(SecretStr("")) as anyone:
                 anyone.put("acl/bootstrap", json=secret).raise_for_status()
-        yield running
-    finally:
         try:
+            yield running
+        finally:
             if "client" in whole:
                 running.end_jobs()
-        finally:
-            running.stop()
-            _unmount(folder)
+    finally:
+        running.stop()
+        _unmount(folder)
 
 
 def _unmount(folder: Path) -> None:
@@ -257,7 +243,6 @@ def command(nomad: Nomad, token: str, *arguments: str | Path) -> subprocess.Comp
         "HOME": str(nomad.log.parent),
         "NOMAD_ADDR": nomad.addr,
         "NOMAD_TOKEN": token,
-        **({"NOMAD_CACERT": str(nomad.authority.certificate)} if nomad.authority else {}),
     }
     return subprocess.run(  # noqa: S603 - our own command
         [nomad.binary, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False

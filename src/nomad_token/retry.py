@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from nomad_token.clients.failures import Failure, Lost, NotSent, Refusal
-from nomad_token.clients.vault import nomad_refused
+from nomad_token.clients.vault import distrusts_nomad, nomad_refused
 from nomad_token.clock import Clock, Deadline, pauses
 from nomad_token.said import FromNomad, FromVault
 
@@ -57,7 +57,7 @@ def _of_refused_making(refusal: Refusal) -> Verdict:
 
 def _of_unheard(said: str) -> Verdict:
     """Judge a 500 in which Nomad says nothing of its own."""
-    if FromVault.HEADER_WITH_LINE_BREAK in said or (FromVault.TO_NOMAD in said and FromVault.X509 in said):
+    if FromVault.HEADER_WITH_LINE_BREAK in said or distrusts_nomad(said):
         # Go looks at a header before it connects, and at a certificate before it sends.
         return Verdict.FINAL
     return Verdict.NOTHING_MADE if FromVault.NOT_DIALLED in said else Verdict.UNCLEAR

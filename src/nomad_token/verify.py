@@ -35,8 +35,9 @@ def wait_until_accepted(
 ) -> TokenSelf:
     """Ask until Nomad accepts the token: a follower or another region learns of it a little later (api-contract 2.9).
 
-    Returns what Nomad says of the token. Raises `Unverified` when Nomad is silent for 5 s, `Refused` when it has no
-    ACLs or the token is another region's, `Temporary` when it refuses the token to the end of *deadline*.
+    Returns what Nomad says of the token. Raises `Unverified` when Nomad is silent for 5 s (7 s, where a request of it
+    is under way), `Refused` when it has no ACLs or the token is another region's, `Temporary` when it refuses the
+    token to the end of *deadline*.
     """
     silent = Deadline(clock, PROOF_SECONDS)
     home = _Whereabouts.UNKNOWN if nomad.region else _Whereabouts.GLOBAL

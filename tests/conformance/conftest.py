@@ -266,17 +266,22 @@ def built_nomads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
         @cache
         def start(version: str) -> BuiltNomads:
-            def serve(region: str, config: Mapping[str, Any] | None = None, **how: Any) -> nomads.Nomad:  # noqa: ANN401
-                return until.enter_context(nomads.nomad(folder, region, config, version=version, **how))
-
             folder = tmp_path_factory.mktemp("nomad")
-            home = serve("global")
-            return BuiltNomads(
-                home,
-                serve("eu", joins=home),
-                serve("without-acls", nomads.WITHOUT_ACLS),
-                serve("leaderless", nomads.LEADERLESS),
-            )
+            # All of them, or none that stays.
+            with ExitStack() as these:
+
+                def serve(region: str, config: Mapping[str, Any] | None = None, **how: Any) -> nomads.Nomad:  # noqa: ANN401
+                    return these.enter_context(nomads.nomad(folder, region, config, version=version, **how))
+
+                home = serve("global")
+                served = BuiltNomads(
+                    home,
+                    serve("eu", joins=home),
+                    serve("without-acls", nomads.WITHOUT_ACLS),
+                    serve("leaderless", nomads.LEADERLESS),
+                )
+                until.push(these.pop_all())
+            return served
 
         yield start
 

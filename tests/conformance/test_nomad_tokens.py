@@ -222,7 +222,7 @@ def _before_the_first(stubs: list[dict[str, Any]]) -> int:
 
 
 def test_the_list_by_the_first_digits_of_accessors(agent: Agent) -> None:
-    """Two at a time, in pages that go on; one digit is refused (2.1)."""
+    """Two digits list theirs, in pages that go on; one digit is refused (2.1)."""
     made: dict[str, set[str]] = {}
     while not (alike := next((digits for digits, those in made.items() if len(those) == 2), "")):
         accessor = agent.client()["AccessorID"]

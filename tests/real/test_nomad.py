@@ -167,7 +167,7 @@ def test_away_at_the_end(stack: Stack, step: Step) -> None:
     assert post.code == 6, post.log
     assert main.outputs["accessor-id"] in post.log
     assert "Vault goes on trying for some minutes" in post.log
-    assert within(150, lambda: not stack.nomad.takes(token))
+    wait_for(lambda: not stack.nomad.takes(token), 150)
 
 
 def test_back_while_it_is_revoked(stack: Stack, step: Step) -> None:
@@ -180,7 +180,7 @@ def test_back_while_it_is_revoked(stack: Stack, step: Step) -> None:
     assert post.code == 6 or not stack.nomad.takes(token), post.log
     assert post.code in {0, 6}
     assert (f"The Nomad token {accessor} may live" in post.log) == (post.code == 6)
-    assert within(150, lambda: not stack.nomad.takes(token))
+    wait_for(lambda: not stack.nomad.takes(token), 150)
 
 
 def test_vaults_token_is_gone(stack: Stack, step: Step) -> None:
@@ -206,6 +206,15 @@ def test_a_policy_that_is_missing(stack: Stack, step: Step) -> None:
 
     assert (main.code, post.code) == (0, 0)
     assert "Nomad knows no policy `deployer`" in main.log
+
+
+def test_nobody_leads_where_it_is_verified(stack: Stack, step: Step, tmp_path: Path) -> None:
+    """A Nomad without a leader holds each request for 5 s: its answer is waited for, and told as what it is."""
+    with nomads.nomad(tmp_path, "sick", nomads.LEADERLESS) as sick:
+        main = step.main(plain_job(stack.lab) | {"nomad-addr": sick.addr, "verify": "required"})
+
+    assert main.code == 75, main.log
+    assert "there is no leader" in main.log
 
 
 def test_past_several_lives(stack: Stack, tmp_path: Path) -> None:

@@ -241,6 +241,11 @@ def nomad_refused(refusal: Refusal) -> tuple[int, str] | None:
     return (int(found[1]), found[2]) if found else None
 
 
+def distrusts_nomad(said: str) -> bool:
+    """Tell whether Vault *said* that it did not take Nomad's certificate, before it sent anything."""
+    return FromVault.TO_NOMAD in said and FromVault.X509 in said
+
+
 def _object(value: Any, *path: str) -> dict[str, Any]:  # noqa: ANN401 - decoded JSON
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

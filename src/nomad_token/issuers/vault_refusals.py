@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nomad_token.clients.failures import Failure, Refusal
-from nomad_token.clients.vault import SECOND_FACTOR, VaultPlace, nomad_refused, policy_denies
+from nomad_token.clients.vault import SECOND_FACTOR, VaultPlace, distrusts_nomad, nomad_refused, policy_denies
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.issuers.nomad_refusals import SERVERS, no_leader
 from nomad_token.said import FromGo, FromNomad, FromVault
@@ -130,7 +130,7 @@ def _of_creds(refusal: Refusal, engine: EngineRole, below: str) -> Error | None:
             fix=f"Check it: vault read {access}",
             doubts=("nomad address", "leader"),
         )
-    if FromVault.TO_NOMAD in said and FromVault.X509 in said:
+    if distrusts_nomad(said):
         return Refused(
             f"Vault does not trust Nomad's certificate: {shown(said)}",
             why=f"It has expired, `ca_cert` in `{access}` is not its authority, or the address there has another name.",

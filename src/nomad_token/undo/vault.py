@@ -191,7 +191,7 @@ def _revoke_leases(
     with suppress(Failure):
         if not vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
             return False, undeleted
-        gone = False
+        confirmed = True
         for lease in leases:
             if by.deadline.left() < _FOR_THE_LOGIN:
                 return False, undeleted
@@ -201,10 +201,10 @@ def _revoke_leases(
                 if FromVault.NOT_REVOKED not in refusal.said:
                     raise
                 # A token that somebody deleted keeps its lease in Vault, and is dead all the same.
-                gone = True
+                confirmed = False
                 if FromNomad.ALREADY_GONE not in refusal.said:
                     undeleted.append((lease, refusal))
-        return not (gone or undeleted), undeleted
+        return confirmed, undeleted
     return False, undeleted
 
 

@@ -22,7 +22,7 @@ def page(
         NomadError: 400, a filter that can't be read, or that asks for a field that there is none of.
     """
 
-    def place(stub: Mapping[str, Any]) -> str:
+    def token_of(stub: Mapping[str, Any]) -> str:
         return f"{stub['CreateIndex']}.{stub['AccessorID']}" if indexed else str(stub["AccessorID"])
 
     def rank(token: str) -> tuple[int, str]:
@@ -36,11 +36,11 @@ def page(
     ordered = sorted(_filtered(stubs, query.get("filter", "")), key=order, reverse=backwards)
     if start := query.get("next_token", ""):
         passed = operator.gt if backwards else operator.lt
-        ordered = list(dropwhile(lambda stub: passed(rank(place(stub)), rank(start)), ordered))
+        ordered = list(dropwhile(lambda stub: passed(rank(token_of(stub)), rank(start)), ordered))
     size = int(query.get("per_page", "")) if query.get("per_page", "").isdecimal() else 0
     if not size or len(ordered) <= size:
         return ordered, ""
-    return ordered[:size], place(ordered[size])
+    return ordered[:size], token_of(ordered[size])
 
 
 def _filtered(stubs: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
