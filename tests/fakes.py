@@ -404,6 +404,10 @@ class RecordingPlatform:
         self.lines.append(line)
         assert mint == self.plan.mint
 
+    def keep_more(self, _kept: Kept, line: str) -> None:
+        """Keep a line of a mint that was taken, which may be taken again."""
+        self.keep(self.plan.mint, line)
+
     def let_go(self) -> None:
         """Let whoever revokes begin."""
 

@@ -128,9 +128,10 @@ class Nomad:
         return known
 
     def is_ready(self) -> bool:
-        """Tell whether it has a node that takes jobs."""
+        """Tell whether it has a node that takes jobs: that is up, and has found what can run them."""
         with self.client() as manager:
-            return any(node["Status"] == "ready" for node in manager.get("nodes").raise_for_status().json())
+            nodes = manager.get("nodes").raise_for_status().json()
+        return any(node["Status"] == "ready" and node["Drivers"].get("raw_exec", {}).get("Healthy") for node in nodes)
 
     def runs(self, job: str) -> bool:
         """Tell whether a task of *job* runs."""

@@ -1,7 +1,7 @@
 """Custody: a fresh secret is masked and its undo saved in one call, before the next request or line of output."""
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from pydantic import SecretStr
@@ -22,6 +22,7 @@ from nomad_token.state import (
     Plan,
     Renewed,
     Settled,
+    Undeleted,
     dumps,
 )
 
@@ -80,7 +81,12 @@ class Custody:
         """Save that nothing of this mint is alive any more."""
         self._add(Settled())
 
-    def _add(self, fact: Asked | NothingMade | Settled) -> None:
+    def undeleted(self, accessors: Collection[str]) -> None:
+        """Save that an undo ended the login, and left these tokens: Vault does not say so a second time."""
+        for accessor in accessors:
+            self._add(Undeleted(accessor_id=accessor))
+
+    def _add(self, fact: Asked | NothingMade | Undeleted | Settled) -> None:
         self.ledger.add(fact)
         self._save(fact)
 

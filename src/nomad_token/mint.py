@@ -212,10 +212,11 @@ class Minting:
         by = UndoMeans(self.outside.connect, self.outside.clock, deadline, self.order.issuer.lent()[1])
         outcome = undo(self.custody.ledger, self.custody.plan, by)
         self.left, self.lives = outcome.left, outcome.lives
-        if not (self.left or self.lives):
-            # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
-            with suppress(OSError):
+        # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
+        with suppress(OSError):
+            if not (self.left or self.lives):
                 self.custody.settle()
+            self.custody.undeleted(outcome.undeleted)
         return outcome
 
     def _warn(self, title: str, text: str) -> None:

@@ -1,6 +1,7 @@
 """The post-step: what the mint saved is revoked, and one line says how that ended."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from nomad_token.report import named, report
 from nomad_token.revoke import SECONDS, undo
 from nomad_token.seal import genuine
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import Ledger, Plan, read_ledger
+from nomad_token.state import Ledger, Plan, Undeleted, dumps, read_ledger
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
 
@@ -78,7 +79,7 @@ def _ended(kept: Kept, platform: Platform, outside: Outside, *, strict: bool) ->
     ledger = known.ledger
     left: list[str] | None = None
     try:
-        left = _revoke(known, platform, outside, strict=strict)
+        left = _revoke(kept, known, platform, outside, strict=strict)
     finally:
         platform.scrub(kept, ledger.secrets, undone=left == [])
         if ledger.plan:
@@ -86,7 +87,7 @@ def _ended(kept: Kept, platform: Platform, outside: Outside, *, strict: bool) ->
     return left if strict or (ledger.plan and ledger.plan.on_revoke_failure == "fail") else []
 
 
-def _revoke(known: Believed, platform: Platform, outside: Outside, *, strict: bool) -> list[str]:
+def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *, strict: bool) -> list[str]:
     """Revoke and report; return what was left. Whoever is *strict* can give again what was lent, and failed."""
     ledger, plan = known.ledger, known.ledger.plan
     if plan is None and not known.unreadable and not ledger.pending:
@@ -100,6 +101,8 @@ def _revoke(known: Believed, platform: Platform, outside: Outside, *, strict: bo
         with outside.signals.held(GONE_WITHIN):
             lacking = bring_own(plan, platform, outside) if plan.revoke and not known.doubt else []
             outcome = _undone(known, plan, outside)
+            if not plan.lent:  # who lends can be asked again
+                _keep(outcome.undeleted, kept, platform)
     except Cancelled:
         platform.annotate(Level.WARNING, "Not revoked to the end", named(ledger) or "The login may live.")
         raise
@@ -112,6 +115,13 @@ def _revoke(known: Believed, platform: Platform, outside: Outside, *, strict: bo
     # What fails is told as an error at the end.
     report(outcome, ledger, plan.model_copy(update={"on_revoke_failure": "fail"}) if strict else plan, platform)
     return outcome.left
+
+
+def _keep(undeleted: Sequence[str], kept: Kept, platform: Platform) -> None:
+    """Keep what Vault does not say a second time, for another revoke; where it can't be, that one knows less."""
+    with suppress(OSError):
+        for accessor in undeleted:
+            platform.keep_more(kept, dumps(Undeleted(accessor_id=accessor)))
 
 
 def bring_own(plan: Plan, platform: Platform, outside: Outside) -> list[str]:

@@ -44,7 +44,7 @@ def _proven(outcome: Outcome, plan: Plan, held: Sequence[HeldLease | HeldToken],
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
         proof = f"Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
-        line = f"{outcome.line} at first, but {proof}" if outcome.undeleted else f"{outcome.line}, and {proof}"
+        line = f"{outcome.line}, {'but' if outcome.undeleted else 'and'} {proof}"
         return replace(outcome, ending=ending, line=line, left=[], undeleted=())
     proven = {each.accessor_id for each, death in zip(held, deaths, strict=True) if death is Death.PROVEN}
     if outcome.undeleted and proven:
@@ -65,16 +65,19 @@ def _without(proven: set[str], outcome: Outcome) -> Outcome:
         if accessor not in proven
     ]
     if not lives:
-        return replace(outcome, ending=Ending.REVOKED, line=f"{outcome.line} at first", left=[], undeleted=())
+        line = f"{outcome.line}, but Nomad refuses {'them' if outcome.undeleted[1:] else 'it'}"
+        return replace(outcome, ending=Ending.REVOKED, line=line, left=[], undeleted=())
     return replace(outcome, left=[text for _, text in lives], undeleted=tuple(accessor for accessor, _ in lives))
 
 
 def _left_alive(outcome: Outcome, held: HeldLease | HeldToken, by: Means) -> Outcome:
     seen = f"Nomad still accepted the token {held.accessor_id} at {by.clock.now():%H:%M:%S} UTC."
-    if outcome.ending is Ending.FAILED:
+    if any(held.accessor_id in text for text in outcome.left):
         return replace(outcome, left=[*outcome.left, seen])
     if isinstance(held, HeldLease):
         by_hand = f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(held.lease_id)}"
     else:
         by_hand = f"By hand: nomad acl token delete {pasted(held.accessor_id)}"
-    return Outcome(Ending.FAILED, "Nomad still accepts it", outcome.notices, [*outcome.left, f"{seen} {by_hand}"])
+    line = outcome.line if outcome.ending is Ending.FAILED else "Nomad still accepts it"
+    left, undeleted = [*outcome.left, f"{seen} {by_hand}"], (*outcome.undeleted, held.accessor_id)
+    return replace(outcome, ending=Ending.FAILED, line=line, left=left, undeleted=undeleted)

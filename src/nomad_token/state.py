@@ -123,13 +123,20 @@ class Renewed(_Fact):
     ends: AwareDatetime | None
 
 
+class Undeleted(_Fact):
+    """Vault has ended the login, and a Nomad token that hung on it was left."""
+
+    fact: Literal["undeleted"] = "undeleted"
+    accessor_id: str = Field(pattern=UUID)
+
+
 class Settled(_Fact):
     """Nothing of what was said before this is alive."""
 
     fact: Literal["settled"] = "settled"
 
 
-Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Settled
+Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Undeleted | Settled
 _FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
     Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(defer_build=True, hide_input_in_errors=True)
 )
@@ -226,6 +233,12 @@ class Ledger:
         return [fact for fact in self.open if isinstance(fact, HeldToken)]
 
     @property
+    def undeleted(self) -> list[HeldLease]:
+        """The Nomad tokens that an undo has left, though it ended the login."""
+        accessors = {fact.accessor_id for fact in self.open if isinstance(fact, Undeleted)}
+        return [lease for lease in self.leases if lease.accessor_id in accessors]
+
+    @property
     def secrets(self) -> list[SecretStr]:
         """Every secret that was ever held."""
         held = [fact for fact in self.facts if isinstance(fact, HeldLogin | HeldLease | HeldToken)]
@@ -241,7 +254,7 @@ class Ledger:
                     waiting.append(fact)
                 case HeldLogin() | HeldLease() | HeldToken() | NothingMade():
                     del waiting[-1:]
-                case Plan() | Renewed() | Settled():  # pragma: no branch - mypy sees that there is no other
+                case Plan() | Renewed() | Undeleted() | Settled():  # pragma: no branch - there is no other
                     pass
         return waiting
 

@@ -347,6 +347,7 @@ def test_a_workflow(stack: Stack, tmp_path: Path) -> None:
         job="\n".join(f"          {line}" for line in nomads.JOB.splitlines()),
     )
     id_token = stack.lab.github.id_token(stack.lab.audience).get_secret_value()
+    assert within(30, stack.nomad.is_ready)
     ran = act(tmp_path, workflow, variables={}, secrets={"ID_TOKEN": id_token})
 
     assert ran.code == 0, ran.log
@@ -367,6 +368,7 @@ def test_a_pipeline(empty: Stack, tmp_path: Path) -> None:
     project = Project(tmp_path, installed(), empty.lab)
     project.program("nomad", f'exec "{nomads.build()}" "$@"')
     (project.folder / "app.nomad.hcl").write_text(nomads.JOB)
+    assert within(30, empty.nomad.is_ready)
     done = project.run(trust.on(empty.lab, QUICK_START))
 
     assert done.code == 0, done.log

@@ -588,6 +588,22 @@ class TestExitCodes:
         assert nothing_lives(lab)
         assert person.files == []
 
+    def test_left_alive_at_nomad(self, lab: Lab, person: Person) -> None:
+        """What Vault could not delete stays left, though Vault says once more that all is gone; until Nomad does."""
+        person.environ["NOMAD_ADDR"] = ""
+        assert person.mint("--shell-file", "f", "--state", "s").returncode == 0
+        lab.faults += [Fault("nomad", "DELETE", "acl/token", Answer(500, {"errors": ["no"]}), times=None)]
+        first, again = person("revoke", "--state", "s"), person("revoke", "--state", "s")
+        assert len(lab.nomad.live_tokens()) == 1
+        lab.faults.clear()
+        lab.advance(60)
+        assert lab.nomad.live_tokens() == []
+
+        assert (first.returncode, again.returncode) == (6, 6), first.stderr + again.stderr
+        assert "could not delete the token at Nomad" in first.stderr
+        assert "An earlier revoke left it" in again.stderr
+        assert person.files == ["f", "s"]
+
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/login$"), ("PUT", "/login$"), ("GET", "/creds/")])
 @pytest.mark.parametrize("status", [400, 403, 500])

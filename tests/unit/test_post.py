@@ -7,13 +7,13 @@ import pytest
 
 from fakes import DENIED, NOMAD, VAULT, World, nomad_error, vault_error
 from nomad_token.clients.http import Connections
-from nomad_token.errors import LiveTokenLeft
+from nomad_token.errors import Error, LiveTokenLeft
 from nomad_token.mint import mint
 from nomad_token.outside import Outside
 from nomad_token.post import post
 from nomad_token.state import Settled
 
-REVOKE_SELF = "auth/token/revoke-self"
+LEASES, REVOKE_SELF = "sys/leases/revoke", "auth/token/revoke-self"
 
 
 def minted(inputs: dict[str, str] | None = None) -> World:
@@ -127,6 +127,50 @@ def test_twice_is_fine() -> None:
 
     assert world.alive == []
     assert world.told("warning") == []
+
+
+NO_DELETE = vault_error(400, "failed to revoke entry: resp: x err: Delete: connect: refused")
+
+
+def test_twice_is_no_better() -> None:
+    """What Vault could not delete is left for a second post-step too, which Vault tells that all is gone."""
+    world = minted({"nomad_addr": ""})
+    (accessor,) = [token.accessor_id for token in world.nomad.tokens.values()]
+    world.vault.revokes_at_nomad = False
+    world.vault.faults.before(LEASES, NO_DELETE)
+    first, second = posted(world).told("say"), posted(world).told("say")
+
+    said = f"Failed to revoke {accessor}: Vault ended the login, and could not delete the token at Nomad."
+    assert (first, second) == ([said], [said, said])
+    assert "An earlier revoke left it, and Vault no longer knows the login." in world.told("warning")[-1]
+
+
+def test_what_an_undo_in_place_could_not_delete() -> None:
+    """It is left for the post-step as well."""
+    world = World(nomad_addr="", role="deployer | A_TOKEN\nmissing | B_TOKEN")
+    world.vault.revokes_at_nomad = False
+    world.vault.faults.before(LEASES, NO_DELETE)
+    with pytest.raises(Error):
+        mint(world.order(), world.platform, world.outside)
+    (accessor,) = [token.accessor_id for token in world.nomad.tokens.values()]
+    world.events.clear()
+    posted(world)
+
+    (line,) = world.told("say")
+    assert line.startswith(f"Failed to revoke {accessor}: ")
+    (warning,) = world.told("warning")
+    assert accessor in warning
+
+
+def test_where_it_can_not_be_kept() -> None:
+    """A full disk hides nothing of what is said now."""
+    world = minted({"nomad_addr": ""})
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.platform.fails_to["keep undeleted"] = OSError(28, "No space left on device")
+    posted(world)
+
+    (line,) = world.told("say")
+    assert line.startswith("Failed to revoke ")
 
 
 def test_reads_no_input() -> None:

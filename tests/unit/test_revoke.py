@@ -238,7 +238,7 @@ def test_vault_could_not_delete_it_and_nobody_can_say_more() -> None:
     assert outcome.line == "Vault ended the login, and could not delete the token at Nomad"
     (left,) = outcome.left
     assert left == (
-        f"The Nomad token {lease.accessor_id} may live until 2026-03-04 05:36:07 UTC. Vault at {VAULT}: "
+        f"The Nomad token {lease.accessor_id} may live, and without an end. Vault at {VAULT}: "
         "failed to revoke entry: resp: x err: Delete: dial tcp 192.0.2.1:4646: connect: refused\n"
         f"Vault goes on trying for some minutes; by hand: vault lease revoke {lease.lease_id}"
     )
@@ -263,7 +263,7 @@ def test_vault_could_not_delete_it_at_first() -> None:
     outcome = undone(world, minted(world))
 
     assert outcome.ending is Ending.REVOKED
-    assert "could not delete the token at Nomad at first, but Nomad refuses it (proven in " in outcome.line
+    assert "could not delete the token at Nomad, but Nomad refuses it (proven in " in outcome.line
     assert outcome.left == []
 
 
@@ -287,6 +287,36 @@ def test_what_nomad_says_of_one_is_not_said_of_another(refused: int) -> None:
         (left,) = outcome.left
         assert second.accessor_id in left
         assert first.accessor_id not in left
+
+
+def test_each_of_several_that_live_is_named_with_what_ends_it() -> None:
+    """Each token that Nomad accepts after Vault's yes has the operator's command."""
+    world = World(role="deployer | A_TOKEN\ndeployer | B_TOKEN")
+    world.vault.revokes_at_nomad = False
+    ledger = minted(world)
+    outcome = undone(world, ledger)
+
+    assert (outcome.ending, outcome.line) == (Ending.FAILED, "Nomad still accepts it")
+    assert len(outcome.left) == len(ledger.leases) == 2
+    for lease, text in zip(ledger.leases, outcome.left, strict=True):
+        assert text.startswith(f"Nomad still accepted the token {lease.accessor_id} at ")
+        assert text.endswith(f" by hand: vault lease revoke {lease.lease_id}")
+
+
+def test_what_was_lent_does_not_revoke_it_and_it_is_dead() -> None:
+    """Of a token that somebody deleted at Nomad nothing lives, whatever keeps its lease in Vault."""
+    world = World()
+    ledger = minted(world)
+    assert ledger.plan
+    assert ledger.login
+    plan = ledger.plan.model_copy(update={"lent": "vault-token"})
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.nomad.tokens.clear()
+    by = Means(world.connections, world.clock, Deadline(world.clock, 30), ledger.login.token)
+    outcome = undo(without(ledger, HeldLogin), plan, by)
+
+    assert (outcome.ending, outcome.left) == (Ending.REVOKED, [])
+    assert outcome.line.startswith("Vault did not do it, but Nomad refuses it (proven in ")
 
 
 def test_what_is_gone_at_nomad_is_no_failure() -> None:

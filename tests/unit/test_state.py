@@ -15,6 +15,7 @@ from nomad_token.state import (
     NothingMade,
     Renewed,
     Settled,
+    Undeleted,
     Unreadable,
     dumps,
     loads,
@@ -22,7 +23,7 @@ from nomad_token.state import (
 )
 
 FACTS: list[Fact] = [PLAN, ASKED_LOGIN, ASKED_CREDS, NothingMade(), LOGIN, LEASE, Settled()]
-FACTS += [Renewed(ends=AT), Renewed(lease_id=LEASE.lease_id, ends=AT)]
+FACTS += [Undeleted(accessor_id=LEASE.accessor_id), Renewed(ends=AT), Renewed(lease_id=LEASE.lease_id, ends=AT)]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.fact)
@@ -187,6 +188,16 @@ def test_renewal_ends_with_what_is_settled() -> None:
     now = ledger(PLAN, LOGIN, Renewed(ends=AT + timedelta(hours=1)), Settled(), LOGIN)
 
     assert now.login == LOGIN
+
+
+def test_undeleted() -> None:
+    """A lease is left that is named; what is named and not held is no lease, and what is settled is none either."""
+    named = Undeleted(accessor_id=LEASE.accessor_id)
+
+    assert ledger(LEASE, named).undeleted == [LEASE]
+    assert ledger(named).undeleted == []
+    assert ledger(LEASE).undeleted == []
+    assert ledger(LEASE, named, Settled()).undeleted == []
 
 
 def test_entries_that_can_not_be_read_are_counted() -> None:

@@ -135,6 +135,9 @@ class Action(OfJob):
             self._act.keep(mint, line)
         self._mint = mint
 
+    def keep_more(self, _kept: Kept, _line: str) -> None:
+        """Do nothing: there is one post-step."""
+
     def let_go(self) -> None:
         """Do nothing: nobody revokes before the job's end."""
 

@@ -166,6 +166,9 @@ class Platform(Job, Protocol):
     # save one line of a mint for the post-step, on disk when this returns; raises OSError
     def keep(self, mint: str, line: str) -> None: ...  # noqa: D102
 
+    # save one line more of a mint that was taken, where it may be taken again; raises OSError
+    def keep_more(self, kept: Kept, line: str) -> None: ...  # noqa: D102
+
     # all that was asked for is held: from now on whoever revokes finds everything
     def let_go(self) -> None: ...  # noqa: D102
 

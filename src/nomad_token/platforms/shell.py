@@ -145,6 +145,11 @@ class Shell(OfJob):
                 raise
             self._state, self._mint = state, mint
 
+    def keep_more(self, kept: Kept, line: str) -> None:
+        """Append to the state that *kept* was taken from; what was handed over is nobody's to add to."""
+        if self._state:
+            self._state.keep(kept.mint, line)
+
     def let_go(self) -> None:
         """Let a `revoke` of the same state begin."""
         if self._state:

@@ -32,7 +32,7 @@ class Outcome:
     left: list[str] = field(default_factory=list)
     """What was left: not empty exactly when the ending is FAILED."""
     undeleted: tuple[str, ...] = ()
-    """The accessors of what was left, one a text, where that are tokens alone: Nomad may say that they are dead."""
+    """The accessors of the tokens that are left, where no login of ours is: Nomad may say that they are dead."""
     lives: bool = False
     """Whether something lives that is no failure: a login on which nothing hangs, a token that ends by itself."""
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from nomad_token.undo.outcome import Ending, Means, Outcome
 
 _FOR_THE_LOGIN: Final = 3.0
 """Seconds that are kept for the login's end, which takes every lease along."""
+_LEFT_BEFORE: Final = "An earlier revoke left it, and Vault no longer knows the login."
 
 
 def undo_at_vault(place: VaultPlace, ledger: Ledger, by: Means, *, lent: bool) -> Outcome:
@@ -29,7 +31,7 @@ def undo_at_vault(place: VaultPlace, ledger: Ledger, by: Means, *, lent: bool) -
     elif place.below:
         outcome = _with_login_above(Vault(by.connect(place), place), place.below, login, leases, unanswered, by)
     else:
-        outcome = _with_login(Vault(by.connect(place), place), login, leases, unanswered, by)
+        outcome = _with_login(Vault(by.connect(place), place), ledger, login, by)
     outcome.notices += [_maybe_orphaned(asked, by, place.below) for asked in unanswered if asked.what == "creds"]
     return outcome
 
@@ -50,7 +52,8 @@ def _with_lent(vault: Vault, below: str, leases: list[HeldLease], by: Means) -> 
         return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}")
     if not below and all(isinstance(failure, Refusal) and token_is_gone(failure) for _, failure in failures):
         return Outcome(Ending.REVOKED, f"already gone: Vault no longer knows `vault-token`, nor {_the(leases, 'its')}")
-    return Outcome(Ending.FAILED, "Vault did not do it", left=[_not_revoked(*each, below) for each in failures])
+    outcome = Outcome(Ending.FAILED, "Vault did not do it")
+    return _but_left(outcome, [(lease, _not_revoked(lease, why, below)) for lease, why in failures])
 
 
 def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -> Failure | None:
@@ -77,11 +80,25 @@ def _not_revoked(lease: HeldLease, failure: Failure, below: str) -> str:
     return _lease_left(lease, reason)
 
 
-def _lease_left(lease: HeldLease, reason: str, by_hand: str = "By hand") -> str:
+def _lease_left(lease: HeldLease, reason: str) -> str:
     return (
         f"The Nomad token {lease.accessor_id} may live until {lease.ends:%Y-%m-%d %H:%M:%S} UTC. {reason}\n"
-        f"{by_hand}: vault lease revoke {pasted(lease.lease_id)}"
+        f"By hand: vault lease revoke {pasted(lease.lease_id)}"
     )
+
+
+def _undeleted(lease: HeldLease, reason: str) -> str:
+    """Name a token whose lease Vault tried to end: it has no end of its own (api-contract 1.4, 1.6)."""
+    return (
+        f"The Nomad token {lease.accessor_id} may live, and without an end. {reason}\n"
+        f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
+    )
+
+
+def _but_left(outcome: Outcome, left: list[tuple[HeldLease, str]]) -> Outcome:
+    """Make a failure of *outcome*, in which tokens alone are left, each with its text."""
+    accessors = tuple(lease.accessor_id for lease, _ in left)
+    return replace(outcome, ending=Ending.FAILED, left=[text for _, text in left], undeleted=accessors)
 
 
 def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
@@ -104,20 +121,18 @@ def _login_lost(asked: Asked) -> str:
     )
 
 
-def _with_login(vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
+def _with_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
+    leases = ledger.leases
     confirmed, undeleted = _revoke_leases(vault, login, leases, by)
-    outcome = _end_login(vault, login, leases, unanswered, by, confirmed=confirmed)
-    if not undeleted or outcome.ending is Ending.FAILED:
+    outcome = _end_login(vault, login, leases, ledger.unanswered, by, confirmed=confirmed)
+    left = [(lease, _undeleted(lease, _reason(refusal))) for lease, refusal in undeleted]
+    # Once the login is gone Vault says nothing of its leases: what was known before holds.
+    left = left or [(lease, _undeleted(lease, _LEFT_BEFORE)) for lease in ledger.undeleted]
+    if not left or outcome.ending is Ending.FAILED:
         return outcome
-    left = [
-        _lease_left(lease, _reason(refusal), "Vault goes on trying for some minutes; by hand")
-        for lease, refusal in undeleted
-    ]
     line = f"Vault ended the login, and could not delete {'a token' if leases[1:] else 'the token'} at Nomad"
-    return Outcome(
-        Ending.FAILED, line, outcome.notices, left, undeleted=tuple(lease.accessor_id for lease, _ in undeleted)
-    )
+    return _but_left(replace(outcome, line=line), left)
 
 
 def _with_login_above(
@@ -129,9 +144,8 @@ def _with_login_above(
     outcome = _end_login(vault, login, leases, unanswered, by, confirmed=True)
     if not failures:
         return outcome
-    left = [_not_revoked(*each, below) for each in failures]
     line = f"Vault did not revoke {_the(leases)}, and in another namespace none ends with the login"
-    return Outcome(Ending.FAILED, line, outcome.notices, left)
+    return _but_left(replace(outcome, line=line), [(lease, _not_revoked(lease, why, below)) for lease, why in failures])
 
 
 def _end_login(

@@ -49,7 +49,7 @@ def shell(script: str) -> bytes:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=20))
-@example(["HCL\n", "a\nHCL\nHCL_2\n", "\n", "", "HCL", "'\n", "\\\n"])
+@example(["HCL\n", "a\nHCL\nHCL_2\n", "\n", "", "HCL", "'\n", "\\\n", "HCLé\n", "Hé\n", "é\n"])
 def test_a_shell_hands_on_each_text_as_it_is(texts: list[str]) -> None:
     """A program's standard input is exactly the text, whatever delimiters and quotes are in it."""
     script = "\n".join(f"{fed(['cat'], text, 'HCL')}\nprintf '\\000'" for text in texts)

@@ -11,7 +11,7 @@ from fakes import DENIED, GONE, GONE_ANEW, VAULT, FakeClock, Fault, Faults, vaul
 from nomad_token.clients.http import Connections
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
-from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger
+from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Undeleted
 from nomad_token.undo.outcome import Ending, Means, Outcome
 from nomad_token.undo.vault import undo_at_vault
 
@@ -100,6 +100,12 @@ def left(number: int, reason: str) -> str:
     return f"The Nomad token {accessor(number)} may live until {ENDS} UTC. {reason}\n{by_hand}"
 
 
+def undeleted(number: int, reason: str) -> str:
+    """Return what is said of a lease that Vault could not end at Nomad."""
+    by_hand = f"Vault goes on trying for some minutes; by hand: vault lease revoke nomad/creds/deploy/{number}"
+    return f"The Nomad token {accessor(number)} may live, and without an end. {reason}\n{by_hand}"
+
+
 RULE = (
     '\nAdd to a policy of the token: path "{}sys/leases/revoke" {{ capabilities = ["update"] '
     'allowed_parameters = {{ "lease_id" = ["nomad/creds/deploy/*"], "sync" = [] }} }}'
@@ -159,7 +165,8 @@ def test_what_was_lent_is_gone_and_its_lease_is_elsewhere() -> None:
     store.faults.before(REVOKE, DEAD)
     outcome = store.undone(store.lease(), lent=LENT, is_lent=True)
 
-    assert outcome == Outcome(Ending.FAILED, "Vault did not do it", left=[left(1, f"Vault at {VAULT}: {GONE}")])
+    told = [left(1, f"Vault at {VAULT}: {GONE}")]
+    assert outcome == Outcome(Ending.FAILED, "Vault did not do it", left=told, undeleted=(accessor(1),))
 
 
 def test_one_of_two_is_denied() -> None:
@@ -252,12 +259,22 @@ def test_a_lease_that_nomad_keeps() -> None:
     store = Store(2)
     store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
-    going_on = "Vault goes on trying for some minutes; by hand"
-
     assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(1),))
     assert outcome.line == "Vault ended the login, and could not delete a token at Nomad"
-    assert outcome.left == [left(1, f"Vault at {VAULT}: failed to revoke entry: x").replace("By hand", going_on)]
+    assert outcome.left == [undeleted(1, f"Vault at {VAULT}: failed to revoke entry: x")]
     assert store.requests == [MAY, REVOKE, REVOKE, END]
+
+
+@pytest.mark.parametrize("life", [3600, -1])
+def test_a_lease_that_nomad_kept_before(life: float) -> None:
+    """Of a login that is gone Vault says no more than that: what an earlier revoke left is still left."""
+    store = Store(2)
+    store.tokens.clear()
+    before = Undeleted(accessor_id=accessor(2))
+    outcome = store.undone(store.login(life=life), store.lease(1), store.lease(2), before)
+
+    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(2),))
+    assert outcome.left == [undeleted(2, "An earlier revoke left it, and Vault no longer knows the login.")]
 
 
 def test_a_token_that_is_gone_and_one_that_is_kept() -> None:

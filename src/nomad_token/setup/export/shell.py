@@ -30,19 +30,26 @@ def fed(words: Iterable[str], text: str, delimiter: str) -> str:
     """Return the command of *words* with exactly *text* on its standard input. Raises `InputError`.
 
     A quoted here-document leaves all letters as they are, and ends where a line is its delimiter alone (POSIX Shell
-    Command Language, 2.7.4); it always ends with a line break.
+    Command Language, 2.7.4); it always ends with a line break, and dash loses a byte of some.
     """
     if "\0" in text:
         raise InputError("A file that the setup names holds a NUL, which no shell can hand on.")
-    if not text.endswith("\n"):
-        return f"printf %s {shlex.quote(text)} | {command(words)}"
-    lines = set(text.split("\n"))
+    lines = text.split("\n")
     end = next(
         name
         for name in itertools.chain([delimiter], map(f"{delimiter}_{{}}".format, itertools.count(2)))
         if name not in lines
     )
+    if not text.endswith("\n") or any(_is_torn(line, end) for line in lines):
+        return f"printf %s {shlex.quote(text)} | {command(words)}"
     return f"{command(words)} <<'{end}'\n{text}{end}"
+
+
+def _is_torn(line: str, delimiter: str) -> bool:
+    """Tell whether dash 0.5.12 loses a byte of *line*: the one after what it has in common with *delimiter*."""
+    pairs = zip(line, delimiter, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return common > 0 and not line[common : common + 1].isascii()
 
 
 def fed_json(words: Iterable[str], body: Mapping[str, object]) -> str:
