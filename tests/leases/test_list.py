@@ -6,7 +6,7 @@ import re
 import pytest
 
 from leases.conftest import Desk
-from nomad_token.errors import InputError, Refused
+from nomad_token.errors import InputError, NotFound, Refused
 
 OWN = "nomad-token-0a1b2c3d-20260304T050607000000"
 
@@ -50,12 +50,63 @@ def test_a_table_on_a_terminal(desk: Desk) -> None:
 
 def test_of_one_role(desk: Desk) -> None:
     """A role that is named is all that is listed; one without a lease has none."""
+    with desk.lab.vault_client() as vault:
+        vault.post("/v1/nomad/role/somebody-else", json={"policies": ["deployer"]}).raise_for_status()
     desk.creds()
     assert desk("list", "somebody-else", NOMAD_ADDR="") == 0
 
     assert json.loads(desk.out) == {"leases": [], "tokens": []}
     assert desk("list", "somebody-else", terminal=True, NOMAD_ADDR="") == 0
     assert desk.out == "Nothing lives.\n"
+
+
+@pytest.mark.parametrize("command", [["list", "deploier"], ["revoke", "--all-of", "deploier", "--yes"]])
+def test_a_role_that_is_misspelt(desk: Desk, command: list[str]) -> None:
+    """That nothing lives of it would be taken for good news."""
+    desk.creds()
+
+    assert desk(*command, NOMAD_ADDR="") == NotFound.exit_code
+    assert "engine at `nomad` has no role `deploier`, and no lease of one." in desk.err
+    assert "Its roles: deployer." in desk.err
+    assert len(desk.leases()) == 1
+
+
+@pytest.mark.parametrize("roles", [[], ["deployer"]])
+def test_a_mount_that_is_misspelt(desk: Desk, roles: list[str]) -> None:
+    """Nothing is there to have a lease, which is told from an engine without one."""
+    assert desk("list", *roles, "--vault-mount", "nomad-eu", NOMAD_ADDR="") == NotFound.exit_code
+    assert "Vault has nothing at `nomad-eu`: no handler for route" in desk.err
+    assert "--vault-mount" in desk.err
+
+
+def test_an_engine_without_roles(desk: Desk) -> None:
+    """It is told as that."""
+    with desk.lab.vault_client() as vault:
+        vault.delete("/v1/nomad/role/deployer").raise_for_status()
+
+    assert desk("list", NOMAD_ADDR="") == 0
+    assert desk("list", "deployer", NOMAD_ADDR="") == NotFound.exit_code
+    assert "It has no roles at all." in desk.err
+
+
+def test_a_role_that_was_deleted(desk: Desk) -> None:
+    """Its leases live on, and can be revoked."""
+    desk.creds()
+    with desk.lab.vault_client() as vault:
+        vault.delete("/v1/nomad/role/deployer").raise_for_status()
+
+    assert desk("revoke", "--all-of", "deployer", "--yes") == 0
+    assert desk.leases() == []
+
+
+def test_who_may_not_list_roles(desk: Desk) -> None:
+    """What can't be known is no error."""
+    rule = 'path "sys/leases/lookup/nomad/creds/*" { capabilities = ["list", "sudo"] }'
+    with desk.lab.vault_client() as vault:
+        vault.post("/v1/sys/policies/acl/ops", json={"policy": rule}).raise_for_status()
+        made = vault.post("/v1/auth/token/create", json={"policies": ["ops"]}).raise_for_status().json()
+
+    assert desk("list", "deploier", VAULT_TOKEN=made["auth"]["client_token"], NOMAD_ADDR="") == 0
 
 
 def test_json_on_a_terminal(desk: Desk) -> None:

@@ -169,6 +169,20 @@ def test_all_of_a_role(lab: RealLab, desk: Desk) -> None:
     assert [token.accessor for token in lab.nomad.live_tokens()] == [kept["data"]["accessor_id"]]
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["deploier"], "engine at `nomad` has no role `deploier`, and no lease of one."),
+        (["deployer", "--vault-mount", "nomad-eu"], "Vault has nothing at `nomad-eu`: no handler for route"),
+    ],
+    ids=["role", "mount"],
+)
+def test_what_is_misspelt(desk: Desk, argv: list[str], said: str) -> None:
+    """A role, or an engine, that Vault does not have is told from one without leases."""
+    assert desk("revoke", "--all-of", *argv, "--yes") == NotFound.exit_code
+    assert said in desk.err
+
+
 def test_sweep(lab: RealLab, desk: Desk) -> None:
     """What has a name of the real engine's is counted, and left to its lease; what is ours is deleted."""
     lease = desk.creds()

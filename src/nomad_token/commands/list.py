@@ -9,7 +9,16 @@ from nomad_token.commands.base import Asked, Command
 from nomad_token.commands.options import of_json, of_servers
 from nomad_token.declared import Declared
 from nomad_token.errors import InputError
-from nomad_token.leases.listing import MOST_LEASES, Lease, Token, leases_of, looked_up, roles_of, tokens_of
+from nomad_token.leases.listing import (
+    MOST_LEASES,
+    Lease,
+    Token,
+    leases_of,
+    leases_of_named,
+    looked_up,
+    roles_of,
+    tokens_of,
+)
 from nomad_token.leases.table import printed
 
 
@@ -27,8 +36,9 @@ def _act(asked: Asked) -> int:
     tokens: list[Token] = []
     if operator.has_vault:
         vault, mount = operator.vault(), operator.mount()
-        for role in asked.call.options["roles"] or roles_of(vault, mount):
-            ids = leases_of(vault, mount, role)
+        named = asked.call.options["roles"]
+        for role in named or roles_of(vault, mount):
+            ids = leases_of_named(vault, mount, role) if named else leases_of(vault, mount, role)
             leases += looked_up(vault, role, islice(ids, MOST_LEASES))
             if len(ids) > MOST_LEASES:
                 asked.platform.say(f"{role} has {len(ids)} leases, of which {MOST_LEASES} are shown.")

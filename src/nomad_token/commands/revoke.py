@@ -9,7 +9,7 @@ from nomad_token.commands.options import of_lease, of_servers_of_leases, of_stat
 from nomad_token.commands.terminal import confirm
 from nomad_token.declared import Declared
 from nomad_token.leases.by_hand import revoke_named
-from nomad_token.leases.listing import leases_of
+from nomad_token.leases.listing import leases_of_named
 from nomad_token.platforms.call import Call
 from nomad_token.post import post
 from nomad_token.text import shown
@@ -42,7 +42,7 @@ def _revoke_named(asked: Asked) -> None:
     vault, named = operator.vault(), list(options["leases"] or [])
     role = options["all_of"]
     if role is not None:
-        found = leases_of(vault, operator.mount(), role)
+        found = leases_of_named(vault, operator.mount(), role)
         asked.platform.say(f"{shown(role)} has {len(found)} {'lease' if len(found) == 1 else 'leases'}.")
         if found and not options["yes"]:
             _confirm(len(found))

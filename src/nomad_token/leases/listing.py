@@ -12,7 +12,7 @@ from nomad_token.clients.http import READ_SECONDS
 from nomad_token.clients.nomad_operator import NomadOperator
 from nomad_token.clients.plausible import UUID, GoTime
 from nomad_token.clients.vault_operator import VaultOperator
-from nomad_token.errors import InputError
+from nomad_token.errors import InputError, NotFound, Refused
 from nomad_token.leases.refusals import explain
 from nomad_token.names import is_by_vault, is_own
 from nomad_token.said import FromVault
@@ -58,10 +58,16 @@ class Token(Value):
 
 
 def roles_of(vault: VaultOperator, mount: str) -> list[str]:
-    """Return the roles of the engine. Raises `Error`."""
+    """Return the roles of the engine. Raises `NotFound` where there is nothing at *mount*, `Error`."""
     try:
         return vault.listed(f"{mount}/role")
     except Failure as failure:
+        if isinstance(failure, Refusal) and failure.status == 404:
+            raise NotFound(
+                f"Vault has nothing at `{mount}`: {shown(failure.said)}",
+                why="The engine is mounted elsewhere (`vault-mount`), or in another namespace (`vault-namespace`).",
+                fix="vault secrets list",
+            ) from None
         rule = f'path "{mount}/role" {{ capabilities = ["list"] }}'
         raise explain(failure, f"list the roles of `{mount}`", rule) from None
 
@@ -79,6 +85,27 @@ def leases_of(vault: VaultOperator, mount: str, role: str) -> list[str]:
         rule = f'path "sys/leases/lookup/{prefix}/*" {{ capabilities = ["list", "sudo"] }}'
         raise explain(failure, f"list the leases of `{role}`", rule) from None
     return [f"{prefix}/{key}" for key in keys]
+
+
+def leases_of_named(vault: VaultOperator, mount: str, role: str) -> list[str]:
+    """Return as `leases_of` does, of a *role* that somebody typed.
+
+    Raises `NotFound` where there is neither a lease nor such a role, as far as the operator may know; `Error`.
+    """
+    found = leases_of(vault, mount, role)
+    if not found:
+        try:
+            roles = roles_of(vault, mount)
+        except Refused:
+            return []  # whoever may not list roles has typed one that has no lease, or none
+        if role not in roles:
+            there = f"Its roles: {', '.join(map(shown, sorted(roles)))}." if roles else "It has no roles at all."
+            raise NotFound(
+                f"Vault's engine at `{mount}` has no role `{role}`, and no lease of one.",
+                why="The name is misspelt, or the role is another engine's (`vault-mount`, `vault-namespace`).",
+                fix=there,
+            )
+    return found
 
 
 def looked_up(vault: VaultOperator, role: str, lease_ids: Iterable[str]) -> Iterator[Lease]:
