@@ -13,6 +13,7 @@ import servers
 from answers import within
 from certificates import DAY, Authority, Pair
 from jobs import quick_start
+from nomad_token.vault_auth import METHODS
 from nomad_token_lab import Member, logins
 from nomad_token_lab.runner import Ran, Step
 from real_lab import KINDS, RealLab, real_lab
@@ -166,6 +167,11 @@ def nothing_lives(lab: RealLab, before: set[str]) -> bool:
     """Tell whether no token and no lease is left that was not there before."""
     gone = within(5, lambda: lab.accessors() == before and not lab.leases())
     return gone and not lab.nomad.live_tokens()
+
+
+def test_each_method_is_tried_here() -> None:
+    """A login that the register knows is one of the ways, is lent, or is the connection's certificate."""
+    assert sorted([*WAYS, "token", "cert"]) == sorted(METHODS)
 
 
 @pytest.mark.parametrize("way", WAYS, indirect=True)
