@@ -1,7 +1,7 @@
 """Custody: a fresh secret is masked and its undo saved in one call, before the next request or line of output."""
 
 import errno
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 from pydantic import SecretStr
@@ -12,6 +12,7 @@ from nomad_token.seal import sealed
 from nomad_token.signals import GONE_WITHIN, Signals
 from nomad_token.state import (
     MOST_BYTES,
+    Accepted,
     Asked,
     Fact,
     HeldLease,
@@ -81,10 +82,20 @@ class Custody:
         """Save that nothing of this mint is alive any more."""
         self._add(Settled())
 
-    def undeleted(self, accessors: Collection[str]) -> None:
-        """Save that an undo ended the login, and left these tokens: Vault does not say so a second time."""
-        for accessor in accessors:
-            self._add(Undeleted(accessor_id=accessor))
+    def accepted(self, accessor_id: str) -> None:
+        """Save that Nomad has accepted a token; where there is no room for it, an undo believes Nomad less."""
+        fact = Accepted(accessor_id=accessor_id)
+        self.ledger.add(fact)
+        if self._bytes < MOST_BYTES // 2:
+            with suppress(OSError):
+                self._save(fact)
+
+    def undeleted(self, facts: Iterable[Undeleted]) -> None:
+        """Save what an undo has left at Nomad, where that is not known yet. Raises `OSError`."""
+        known = self.ledger.undeleted
+        for fact in facts:
+            if fact not in known:
+                self._add(fact)
 
     def _add(self, fact: Asked | NothingMade | Undeleted | Settled) -> None:
         self.ledger.add(fact)

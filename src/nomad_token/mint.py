@@ -155,6 +155,7 @@ class Minting:
                 raise unverified.error from None
             self._warn("Not verified", unverified.error.text)
             return credential
+        self.custody.accepted(credential.accessor_id)
         if unknown := unknown_policies(nomad, credential, token):
             names = ", ".join(f"`{shown(name)}`" for name in unknown)
             self._warn(
@@ -212,11 +213,12 @@ class Minting:
         by = UndoMeans(self.outside.connect, self.outside.clock, deadline, self.order.issuer.lent()[1])
         outcome = undo(self.custody.ledger, self.custody.plan, by)
         self.left, self.lives = outcome.left, outcome.lives
-        # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
         with suppress(OSError):
-            if not (self.left or self.lives):
-                self.custody.settle()
             self.custody.undeleted(outcome.undeleted)
+        if not (self.left or self.lives):
+            # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
+            with suppress(OSError):
+                self.custody.settle()
         return outcome
 
     def _warn(self, title: str, text: str) -> None:

@@ -15,7 +15,7 @@ from nomad_token.outside import Outside
 from nomad_token.platforms.base import Kept, Level, Platform
 from nomad_token.report import named, report
 from nomad_token.revoke import SECONDS, undo
-from nomad_token.seal import genuine
+from nomad_token.seal import genuine, next_number, sealed
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Ledger, Plan, Undeleted, dumps, read_ledger
 from nomad_token.undo.outcome import Ending, Means, Outcome
@@ -101,8 +101,7 @@ def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *
         with outside.signals.held(GONE_WITHIN):
             lacking = bring_own(plan, platform, outside) if plan.revoke and not known.doubt else []
             outcome = _undone(known, plan, outside)
-            if not plan.lent:  # who lends can be asked again
-                _keep(outcome.undeleted, kept, platform)
+            _keep(outcome.undeleted, kept, known, platform)
     except Cancelled:
         platform.annotate(Level.WARNING, "Not revoked to the end", named(ledger) or "The login may live.")
         raise
@@ -117,11 +116,15 @@ def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *
     return outcome.left
 
 
-def _keep(undeleted: Sequence[str], kept: Kept, platform: Platform) -> None:
-    """Keep what Vault does not say a second time, for another revoke; where it can't be, that one knows less."""
+def _keep(undeleted: Sequence[Undeleted], kept: Kept, known: Believed, platform: Platform) -> None:
+    """Keep what may not be told a second time, for another revoke; where it can't be, that one knows less."""
+    plan = known.ledger.plan
+    if plan is None or (plan.lent and known.lent is None):  # an entry without a seal would not be believed
+        return
+    fresh = [fact for fact in undeleted if fact not in known.ledger.undeleted]
     with suppress(OSError):
-        for accessor in undeleted:
-            platform.keep_more(kept, dumps(Undeleted(accessor_id=accessor)))
+        for number, fact in enumerate(fresh, next_number(kept.lines)):
+            platform.keep_more(kept, sealed(dumps(fact), known.lent, plan.mint, number))
 
 
 def bring_own(plan: Plan, platform: Platform, outside: Outside) -> list[str]:

@@ -123,11 +123,19 @@ class Renewed(_Fact):
     ends: AwareDatetime | None
 
 
+class Accepted(_Fact):
+    """The Nomad that is asked has accepted the token: when it refuses it, the token is dead, and not another's."""
+
+    fact: Literal["accepted"] = "accepted"
+    accessor_id: str = Field(pattern=UUID)
+
+
 class Undeleted(_Fact):
-    """Vault has ended the login, and a Nomad token that hung on it was left."""
+    """A lease was revoked, and its Nomad token was not deleted: Vault says so once, and Nomad where it is asked."""
 
     fact: Literal["undeleted"] = "undeleted"
     accessor_id: str = Field(pattern=UUID)
+    lease_id: str
 
 
 class Settled(_Fact):
@@ -136,7 +144,7 @@ class Settled(_Fact):
     fact: Literal["settled"] = "settled"
 
 
-Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Undeleted | Settled
+Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Accepted | Undeleted | Settled
 _FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
     Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(defer_build=True, hide_input_in_errors=True)
 )
@@ -233,10 +241,14 @@ class Ledger:
         return [fact for fact in self.open if isinstance(fact, HeldToken)]
 
     @property
-    def undeleted(self) -> list[HeldLease]:
-        """The Nomad tokens that an undo has left, though it ended the login."""
-        accessors = {fact.accessor_id for fact in self.open if isinstance(fact, Undeleted)}
-        return [lease for lease in self.leases if lease.accessor_id in accessors]
+    def accepted(self) -> set[str]:
+        """The accessors of the tokens that Nomad has accepted."""
+        return {fact.accessor_id for fact in self.open if isinstance(fact, Accepted)}
+
+    @property
+    def undeleted(self) -> list[Undeleted]:
+        """What undos have left at Nomad, each once."""
+        return list({fact.lease_id: fact for fact in self.open if isinstance(fact, Undeleted)}.values())
 
     @property
     def secrets(self) -> list[SecretStr]:
@@ -254,7 +266,7 @@ class Ledger:
                     waiting.append(fact)
                 case HeldLogin() | HeldLease() | HeldToken() | NothingMade():
                     del waiting[-1:]
-                case Plan() | Renewed() | Undeleted() | Settled():  # pragma: no branch - there is no other
+                case Plan() | Renewed() | Accepted() | Undeleted() | Settled():  # pragma: no branch - there is no other
                     pass
         return waiting
 

@@ -589,7 +589,7 @@ class TestExitCodes:
         assert person.files == []
 
     def test_left_alive_at_nomad(self, lab: Lab, person: Person) -> None:
-        """What Vault could not delete stays left, though Vault says once more that all is gone; until Nomad does."""
+        """What Vault could not delete stays left, though Vault says of the login then that it is gone."""
         person.environ["NOMAD_ADDR"] = ""
         assert person.mint("--shell-file", "f", "--state", "s").returncode == 0
         lab.faults += [Fault("nomad", "DELETE", "acl/token", Answer(500, {"errors": ["no"]}), times=None)]
@@ -601,7 +601,7 @@ class TestExitCodes:
 
         assert (first.returncode, again.returncode) == (6, 6), first.stderr + again.stderr
         assert "could not delete the token at Nomad" in first.stderr
-        assert "An earlier revoke left it" in again.stderr
+        assert "an earlier revoke left it" in again.stderr
         assert person.files == ["f", "s"]
 
 

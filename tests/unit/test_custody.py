@@ -14,7 +14,7 @@ from nomad_token.custody import Custody
 from nomad_token.errors import InputError
 from nomad_token.seal import genuine
 from nomad_token.signals import Signals
-from nomad_token.state import MOST_BYTES, Asked, Plan, Renewed, Settled, dumps
+from nomad_token.state import MOST_BYTES, Asked, Plan, Renewed, Settled, Undeleted, dumps
 
 LATER = LOGIN.ends and LOGIN.ends + timedelta(hours=1)
 
@@ -192,6 +192,32 @@ def test_what_is_lent_seals_each_entry() -> None:
     assert genuine(on.lines, SecretStr("hvs.another"), PLAN.mint) == []
     assert genuine(on.lines, key, "another") == []
     assert [json.loads(line)["number"] for line in on.lines] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("size", "is_saved"), [(MOST_BYTES // 2 - 1, True), (MOST_BYTES // 2, False)])
+def test_what_nomad_accepted_is_saved_while_half_is_free(size: int, is_saved: bool) -> None:  # noqa: FBT001 - a column
+    """It is known in any case, and takes no room from what must be saved; a full disk is no reason to stop."""
+    on = platform()
+    kept = custody(on)
+    filled(kept, on, size)
+    kept.accepted(LEASE.accessor_id)
+    on.fails_to["keep accepted"] = OSError(28, "No space left on device")
+    kept.accepted(LEASE.accessor_id)
+
+    assert kept.ledger.accepted == {LEASE.accessor_id}
+    assert sum('"accepted"' in line for line in on.lines) == is_saved
+
+
+def test_what_was_left_is_saved_once() -> None:
+    """An undo that is tried again tells no more of it."""
+    on = platform()
+    kept = custody(on)
+    fact = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id)
+    kept.undeleted([fact])
+    kept.undeleted([fact])
+
+    assert kept.ledger.undeleted == [fact]
+    assert sum('"undeleted"' in line for line in on.lines) == 1
 
 
 def test_mask_saves_nothing() -> None:

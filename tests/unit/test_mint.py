@@ -72,6 +72,7 @@ def test_order_of_events() -> None:
         ("keep", "lease"),
         ("request", "GET /v1/acl/token/self"),
         ("trace",),
+        ("keep", "accepted"),
         ("request", "GET /v1/acl/policies"),
         ("trace",),
         ("export",),

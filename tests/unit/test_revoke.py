@@ -17,7 +17,18 @@ from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.mint import mint
 from nomad_token.revoke import undo
-from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Renewed, Settled
+from nomad_token.state import (
+    Accepted,
+    Asked,
+    Fact,
+    HeldLease,
+    HeldLogin,
+    Ledger,
+    Plan,
+    Renewed,
+    Settled,
+    Undeleted,
+)
 from nomad_token.text import shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
@@ -317,6 +328,33 @@ def test_what_was_lent_does_not_revoke_it_and_it_is_dead() -> None:
 
     assert (outcome.ending, outcome.left) == (Ending.REVOKED, [])
     assert outcome.line.startswith("Vault did not do it, but Nomad refuses it (proven in ")
+
+
+def test_a_nomad_that_never_knew_the_token_proves_nothing() -> None:
+    """Another cluster refuses any token: against Vault's word its own does not count."""
+    world = World()
+    ledger = without(minted(world), Accepted)
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.nomad.tokens.clear()
+    outcome = undone(world, ledger)
+    (lease,) = ledger.leases
+
+    assert (outcome.ending, len(outcome.left)) == (Ending.FAILED, 1)
+    assert [fact.accessor_id for fact in outcome.undeleted] == [lease.accessor_id]
+
+
+def test_a_token_that_nobody_can_ask_about_stays_left() -> None:
+    """What was left before, and whose lease is torn, is not dead because the others are."""
+    world = World()
+    ledger = minted(world)
+    ledger.add(Undeleted(accessor_id="acce5500-0000-4000-8000-00000000000f", lease_id="nomad/creds/deployer/torn"))
+    world.vault.tokens.clear()
+    world.nomad.tokens.clear()
+    outcome = undone(world, ledger)
+    (left,) = outcome.left
+
+    assert outcome.ending is Ending.FAILED
+    assert left.endswith("by hand: vault lease revoke nomad/creds/deployer/torn")
 
 
 def test_what_is_gone_at_nomad_is_no_failure() -> None:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from fakes import ASKED_CREDS, ASKED_LOGIN, AT, CANARY, LEASE, LOGIN, PLAN
 from nomad_token.state import (
+    Accepted,
     Asked,
     Fact,
     HeldLogin,
@@ -23,7 +24,13 @@ from nomad_token.state import (
 )
 
 FACTS: list[Fact] = [PLAN, ASKED_LOGIN, ASKED_CREDS, NothingMade(), LOGIN, LEASE, Settled()]
-FACTS += [Undeleted(accessor_id=LEASE.accessor_id), Renewed(ends=AT), Renewed(lease_id=LEASE.lease_id, ends=AT)]
+UNDELETED = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id)
+FACTS += [
+    UNDELETED,
+    Accepted(accessor_id=LEASE.accessor_id),
+    Renewed(ends=AT),
+    Renewed(lease_id=LEASE.lease_id, ends=AT),
+]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.fact)
@@ -191,13 +198,19 @@ def test_renewal_ends_with_what_is_settled() -> None:
 
 
 def test_undeleted() -> None:
-    """A lease is left that is named; what is named and not held is no lease, and what is settled is none either."""
-    named = Undeleted(accessor_id=LEASE.accessor_id)
-
-    assert ledger(LEASE, named).undeleted == [LEASE]
-    assert ledger(named).undeleted == []
+    """What was left is known once, whether its lease can be read or not, and is over with what is settled."""
+    assert ledger(LEASE, UNDELETED, UNDELETED).undeleted == [UNDELETED]
+    assert ledger(UNDELETED).undeleted == [UNDELETED]
     assert ledger(LEASE).undeleted == []
-    assert ledger(LEASE, named, Settled()).undeleted == []
+    assert ledger(LEASE, UNDELETED, Settled()).undeleted == []
+
+
+def test_accepted() -> None:
+    """A token is known to be accepted until it is settled."""
+    accepted = Accepted(accessor_id=LEASE.accessor_id)
+
+    assert ledger(LEASE, accepted).accepted == {LEASE.accessor_id}
+    assert ledger(LEASE, accepted, Settled()).accepted == set()
 
 
 def test_entries_that_can_not_be_read_are_counted() -> None:

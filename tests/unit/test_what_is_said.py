@@ -19,7 +19,7 @@ from nomad_token.outside import Outside
 from nomad_token.post import post
 from nomad_token.revoke import undo
 from nomad_token.signals import Signals
-from nomad_token.state import HeldLease, HeldToken, Ledger, Plan
+from nomad_token.state import Accepted, HeldLease, HeldToken, Ledger, Plan
 from nomad_token.undo.outcome import Ending, Means, Outcome
 from nomad_token_lab import Lab
 from nomad_token_lab.memory import InMemory, Transport
@@ -291,7 +291,7 @@ class Proof:
         self._answers = list(answers)
         self._vault = VaultPlace(address=VAULT) if of_vault else None
 
-    def __call__(self, *held: HeldLease | HeldToken) -> Outcome:
+    def __call__(self, *held: HeldLease | HeldToken | Accepted) -> Outcome:
         """Undo what is held."""
         connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
         place = NomadPlace(address=NOMAD)
@@ -354,10 +354,18 @@ INCOMPLETE = "what was saved is incomplete"
 @pytest.mark.parametrize(("count", "noun"), [(1, "token"), (2, "tokens"), (3, "tokens")])
 def test_a_failure_whose_tokens_are_dead(count: int, noun: str) -> None:
     """What Vault could not do stays a failure, and is told with Nomad's word beside it."""
-    outcome = Proof(DEAD, of_vault=True)(*map(_held, range(1, count + 1)))
+    held = list(map(_held, range(1, count + 1)))
+    outcome = Proof(DEAD, of_vault=True)(*held, *(Accepted(accessor_id=each.accessor_id) for each in held))
 
     assert (outcome.ending, outcome.line) == (Ending.FAILED, f"{INCOMPLETE}, but Nomad refuses the {noun}")
     assert len(outcome.left) == count
+
+
+def test_a_failure_whose_token_that_nomad_never_knew() -> None:
+    """A Nomad that has not accepted a token may be another one, which refuses it as well: it proves nothing."""
+    outcome = Proof(DEAD, of_vault=True)(_held(1))
+
+    assert (outcome.ending, outcome.line, len(outcome.left)) == (Ending.FAILED, INCOMPLETE, 1)
 
 
 @pytest.mark.parametrize(("answer", "more"), [(_lives(1), 1), (httpx.ConnectError("no"), 0)])

@@ -62,7 +62,7 @@ def roles_of(vault: VaultOperator, mount: str) -> list[str]:
     try:
         return vault.listed(f"{mount}/role")
     except Failure as failure:
-        if isinstance(failure, Refusal) and failure.status == 404:
+        if isinstance(failure, Refusal) and failure.status == 404 and failure.in_form:
             raise NotFound(
                 f"Vault has nothing at `{mount}`: {shown(failure.said)}",
                 why="The engine is mounted elsewhere (`vault-mount`), or in another namespace (`vault-namespace`).",

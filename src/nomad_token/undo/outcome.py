@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock, Deadline
+from nomad_token.state import Undeleted
 
 
 class Ending(Enum):
@@ -31,8 +32,10 @@ class Outcome:
     """What may be left though everything was done that can be."""
     left: list[str] = field(default_factory=list)
     """What was left: not empty exactly when the ending is FAILED."""
-    undeleted: tuple[str, ...] = ()
-    """The accessors of the tokens that are left, where no login of ours is: Nomad may say that they are dead."""
+    tokens_left: tuple[str, ...] = ()
+    """The accessors of what is left, one a text, where that is leases alone: Nomad may say that they are dead."""
+    undeleted: tuple[Undeleted, ...] = ()
+    """What a next undo must know, since nobody may tell it again."""
     lives: bool = False
     """Whether something lives that is no failure: a login on which nothing hangs, a token that ends by itself."""
 

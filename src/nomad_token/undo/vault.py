@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -12,52 +13,53 @@ from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Vault, VaultPlace, policy_denies, token_is_gone
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.said import FromNomad, FromVault
-from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger
+from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger, Undeleted
 from nomad_token.text import pasted, shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
 _FOR_THE_LOGIN: Final = 3.0
 """Seconds that are kept for the login's end, which takes every lease along."""
-_LEFT_BEFORE: Final = "An earlier revoke left it, and Vault no longer knows the login."
+_Failed = tuple[HeldLease, Failure]
 
 
 def undo_at_vault(place: VaultPlace, ledger: Ledger, by: Means, *, lent: bool) -> Outcome:
     """Revoke what *ledger* holds at *place*; with a token that is *lent*, the leases alone."""
     login, leases, unanswered = ledger.login, ledger.leases, ledger.unanswered
     if lent:
-        outcome = _with_lent(Vault(by.connect(place), place), place.below, leases, by)
+        outcome = _with_lent(Vault(by.connect(place), place), place.below, ledger, by)
     elif login is None:
         return _without_login(leases, unanswered, by)
     elif place.below:
-        outcome = _with_login_above(Vault(by.connect(place), place), place.below, login, leases, unanswered, by)
+        outcome = _with_login_above(Vault(by.connect(place), place), place.below, ledger, login, by)
     else:
         outcome = _with_login(Vault(by.connect(place), place), ledger, login, by)
     outcome.notices += [_maybe_orphaned(asked, by, place.below) for asked in unanswered if asked.what == "creds"]
     return outcome
 
 
-def _with_lent(vault: Vault, below: str, leases: list[HeldLease], by: Means) -> Outcome:
+def _with_lent(vault: Vault, below: str, ledger: Ledger, by: Means) -> Outcome:
     """Revoke the leases alone: the token that asked for them is the user's."""
+    leases = ledger.leases
     if not leases:
         return Outcome(Ending.NOTHING_SAVED, "no token was minted, or it was undone already")
     token = by.lent
     if token is None:
-        return Outcome(
-            Ending.FAILED,
+        return _but_left(
             "`vault-token` was not there to do it with",
-            left=[_lease_left(lease, "`vault-token` was not handed over again.") for lease in leases],
+            {lease.accessor_id: _lease_left(lease, "`vault-token` was not handed over again.") for lease in leases},
         )
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, token, lease, by))]
     if not failures:
         return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}")
     if not below and all(isinstance(failure, Refusal) and token_is_gone(failure) for _, failure in failures):
+        if ledger.undeleted:
+            return _left_before("`vault-token`", ledger.undeleted)
         return Outcome(Ending.REVOKED, f"already gone: Vault no longer knows `vault-token`, nor {_the(leases, 'its')}")
-    outcome = Outcome(Ending.FAILED, "Vault did not do it")
-    return _but_left(outcome, [(lease, _not_revoked(lease, why, below)) for lease, why in failures])
+    return _but_left("Vault did not do it", _not_revoked(failures, below), undeleted=_undeleted(failures))
 
 
 def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -> Failure | None:
-    """Revoke *lease*; return why it was not done, None where it was."""
+    """Revoke *lease*; return why it was not done, None where it was, or its token was deleted by somebody else."""
 
     def revoke() -> None:
         vault.revoke_lease(token, lease.lease_id, read_seconds=by.share())
@@ -65,11 +67,15 @@ def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -
     try:
         patiently(revoke, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
-        return failure
+        return None if isinstance(failure, Refusal) and FromNomad.ALREADY_GONE in failure.said else failure
     return None
 
 
-def _not_revoked(lease: HeldLease, failure: Failure, below: str) -> str:
+def _not_revoked(failures: list[_Failed], below: str) -> dict[str, str]:
+    return {lease.accessor_id: _why_not_revoked(lease, failure, below) for lease, failure in failures}
+
+
+def _why_not_revoked(lease: HeldLease, failure: Failure, below: str) -> str:
     reason = _reason(failure)
     if isinstance(failure, Refusal) and policy_denies(failure):
         prefix = lease.lease_id.rpartition("/")[0]
@@ -87,18 +93,30 @@ def _lease_left(lease: HeldLease, reason: str) -> str:
     )
 
 
-def _undeleted(lease: HeldLease, reason: str) -> str:
-    """Name a token whose lease Vault tried to end: it has no end of its own (api-contract 1.4, 1.6)."""
-    return (
-        f"The Nomad token {lease.accessor_id} may live, and without an end. {reason}\n"
-        f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
+def _undeleted(failures: Sequence[_Failed]) -> tuple[Undeleted, ...]:
+    """Return those whose lease Vault tried to end, and could not, since Nomad did not delete the token."""
+    return tuple(
+        Undeleted(accessor_id=lease.accessor_id, lease_id=lease.lease_id)
+        for lease, failure in failures
+        if isinstance(failure, Refusal) and FromVault.NOT_REVOKED in failure.said
     )
 
 
-def _but_left(outcome: Outcome, left: list[tuple[HeldLease, str]]) -> Outcome:
-    """Make a failure of *outcome*, in which tokens alone are left, each with its text."""
-    accessors = tuple(lease.accessor_id for lease, _ in left)
-    return replace(outcome, ending=Ending.FAILED, left=[text for _, text in left], undeleted=accessors)
+def _but_left(line: str, left: Mapping[str, str], *, undeleted: tuple[Undeleted, ...] = ()) -> Outcome:
+    """Return a failure of which leases without a login are left: their texts, by the accessors of their tokens."""
+    return Outcome(Ending.FAILED, line, left=list(left.values()), tokens_left=tuple(left), undeleted=undeleted)
+
+
+def _left_before(whose: str, undeleted: Sequence[Undeleted]) -> Outcome:
+    """Name what an earlier undo left: of a token that is gone Vault says nothing but that."""
+    left = {
+        fact.accessor_id: f"The Nomad token {fact.accessor_id} may live, and without an end: an earlier revoke left "
+        f"it, and Vault says no more of it.\nLook: nomad acl token info {pasted(fact.accessor_id)}; by hand: vault "
+        f"lease revoke {pasted(fact.lease_id)}"
+        for fact in undeleted
+    }
+    what = f"{len(left)} tokens" if len(left) > 1 else "a token"
+    return _but_left(f"Vault no longer knows {whose}, and an earlier revoke left {what} at Nomad", left)
 
 
 def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
@@ -124,34 +142,39 @@ def _login_lost(asked: Asked) -> str:
 def _with_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
     leases = ledger.leases
-    confirmed, undeleted = _revoke_leases(vault, login, leases, by)
-    outcome = _end_login(vault, login, leases, ledger.unanswered, by, confirmed=confirmed)
-    left = [(lease, _undeleted(lease, _reason(refusal))) for lease, refusal in undeleted]
-    # Once the login is gone Vault says nothing of its leases: what was known before holds.
-    left = left or [(lease, _undeleted(lease, _LEFT_BEFORE)) for lease in ledger.undeleted]
-    if not left or outcome.ending is Ending.FAILED:
+    confirmed, failures = _revoke_leases(vault, login, leases, by)
+    outcome = _end_login(vault, ledger, login, by, confirmed=confirmed)
+    if not failures:
         return outcome
+    undeleted = _undeleted(failures)
+    if outcome.ending is Ending.FAILED and not outcome.tokens_left:
+        return replace(outcome, undeleted=undeleted)
+    before = dict(zip(outcome.tokens_left, outcome.left, strict=True))
+    now = {
+        lease.accessor_id: f"The Nomad token {lease.accessor_id} may live, and without an end. {_reason(failure)}\n"
+        f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
+        for lease, failure in failures
+    }
     line = f"Vault ended the login, and could not delete {'a token' if leases[1:] else 'the token'} at Nomad"
-    return _but_left(replace(outcome, line=line), left)
+    return replace(_but_left(line, before | now, undeleted=undeleted), notices=outcome.notices)
 
 
-def _with_login_above(
-    vault: Vault, below: str, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means
-) -> Outcome:
+def _with_login_above(vault: Vault, below: str, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
     """Revoke the leases whatever is allowed, since they outlive the login; then the login."""
+    leases = ledger.leases
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, login.token, lease, by))]
     # Nothing hangs on the login: where it lives on, that is told apart from the leases.
-    outcome = _end_login(vault, login, leases, unanswered, by, confirmed=True)
+    outcome = _end_login(vault, ledger, login, by, confirmed=True)
     if not failures:
         return outcome
     line = f"Vault did not revoke {_the(leases)}, and in another namespace none ends with the login"
-    return _but_left(replace(outcome, line=line), [(lease, _not_revoked(lease, why, below)) for lease, why in failures])
+    left = _but_left(line, _not_revoked(failures, below))
+    return replace(left, notices=outcome.notices, lives=outcome.lives)
 
 
-def _end_login(
-    vault: Vault, login: HeldLogin, leases: list[HeldLease], unanswered: list[Asked], by: Means, *, confirmed: bool
-) -> Outcome:
-    """Revoke the login."""
+def _end_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means, *, confirmed: bool) -> Outcome:
+    """Revoke the login, whose leases are all *confirmed* to be revoked, or are not."""
+    leases, unanswered = ledger.leases, ledger.unanswered
 
     def revoke_self() -> None:
         # A share, though nothing comes after it: where the first is not answered, a second may be.
@@ -161,6 +184,8 @@ def _end_login(
         patiently(revoke_self, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
         if isinstance(failure, Refusal) and token_is_gone(failure):
+            if ledger.undeleted and not confirmed:
+                return _left_before("the login", ledger.undeleted)
             return _gone(login, by, used=bool(leases or unanswered))
         if confirmed or not (leases or unanswered):
             done = f"Vault revoked {_the(leases)}" if leases else "no token was minted"
@@ -188,9 +213,7 @@ def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
     return Outcome(Ending.REVOKED, "no token was minted", notices=[notice])
 
 
-def _revoke_leases(
-    vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means
-) -> tuple[bool, list[tuple[HeldLease, Refusal]]]:
+def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> tuple[bool, list[_Failed]]:
     """Revoke *leases* one by one where a policy allows it.
 
     Returns whether Nomad's deletes are all confirmed, and those that Nomad did not do, with what Vault says of it.
@@ -199,7 +222,7 @@ def _revoke_leases(
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
     comes next, takes the leases along in any case, and some time is kept for it.
     """
-    undeleted: list[tuple[HeldLease, Refusal]] = []
+    undeleted: list[_Failed] = []
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
         return False, undeleted
     with suppress(Failure):

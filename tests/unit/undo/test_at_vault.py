@@ -49,6 +49,10 @@ class Store:
         lease_id = f"nomad/creds/deploy/{number}"
         return HeldLease(lease_id=lease_id, accessor_id=accessor(number), secret=SecretStr("x" * 36), ends=ends)
 
+    def undeleted(self, number: int = 1) -> Undeleted:
+        """Return what is saved of a lease that Vault could not end at Nomad."""
+        return Undeleted(accessor_id=accessor(number), lease_id=self.lease(number).lease_id)
+
     def login(self, *, life: float | None = 3600, uses: int = 0, name: str = "a1") -> HeldLogin:
         """Return what is saved of a login; *life* in seconds, None for ever."""
         ends = None if life is None else self.clock.now() + timedelta(seconds=life)
@@ -106,6 +110,10 @@ def undeleted(number: int, reason: str) -> str:
     return f"The Nomad token {accessor(number)} may live, and without an end. {reason}\n{by_hand}"
 
 
+BEFORE = (
+    "The Nomad token {0} may live, and without an end: an earlier revoke left it, and Vault says no more of it.\n"
+    "Look: nomad acl token info {0}; by hand: vault lease revoke nomad/creds/deploy/{1}"
+)
 RULE = (
     '\nAdd to a policy of the token: path "{}sys/leases/revoke" {{ capabilities = ["update"] '
     'allowed_parameters = {{ "lease_id" = ["nomad/creds/deploy/*"], "sync" = [] }} }}'
@@ -143,9 +151,8 @@ def test_what_was_lent_is_not_there() -> None:
     outcome = store.undone(store.lease(1), store.lease(2), is_lent=True)
     why = "`vault-token` was not handed over again."
 
-    assert outcome == Outcome(
-        Ending.FAILED, "`vault-token` was not there to do it with", left=[left(1, why), left(2, why)]
-    )
+    assert (outcome.ending, outcome.line) == (Ending.FAILED, "`vault-token` was not there to do it with")
+    assert (outcome.left, outcome.tokens_left) == ([left(1, why), left(2, why)], (accessor(1), accessor(2)))
     assert store.requests == []
 
 
@@ -166,7 +173,7 @@ def test_what_was_lent_is_gone_and_its_lease_is_elsewhere() -> None:
     outcome = store.undone(store.lease(), lent=LENT, is_lent=True)
 
     told = [left(1, f"Vault at {VAULT}: {GONE}")]
-    assert outcome == Outcome(Ending.FAILED, "Vault did not do it", left=told, undeleted=(accessor(1),))
+    assert outcome == Outcome(Ending.FAILED, "Vault did not do it", left=told, tokens_left=(accessor(1),))
 
 
 def test_one_of_two_is_denied() -> None:
@@ -259,7 +266,8 @@ def test_a_lease_that_nomad_keeps() -> None:
     store = Store(2)
     store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
-    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(1),))
+    assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(1),))
+    assert outcome.undeleted == (store.undeleted(1),)
     assert outcome.line == "Vault ended the login, and could not delete a token at Nomad"
     assert outcome.left == [undeleted(1, f"Vault at {VAULT}: failed to revoke entry: x")]
     assert store.requests == [MAY, REVOKE, REVOKE, END]
@@ -270,11 +278,70 @@ def test_a_lease_that_nomad_kept_before(life: float) -> None:
     """Of a login that is gone Vault says no more than that: what an earlier revoke left is still left."""
     store = Store(2)
     store.tokens.clear()
-    before = Undeleted(accessor_id=accessor(2))
-    outcome = store.undone(store.login(life=life), store.lease(1), store.lease(2), before)
+    outcome = store.undone(store.login(life=life), store.lease(1), store.lease(2), store.undeleted(2))
 
-    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(2),))
-    assert outcome.left == [undeleted(2, "An earlier revoke left it, and Vault no longer knows the login.")]
+    assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(2),))
+    assert outcome.line == "Vault no longer knows the login, and an earlier revoke left a token at Nomad"
+    assert outcome.left == [BEFORE.format(accessor(2), 2)]
+
+
+def test_two_that_nomad_kept_before() -> None:
+    """Each is named, though what was saved of their leases may be torn."""
+    store = Store(2)
+    store.tokens.clear()
+    outcome = store.undone(store.login(), store.lease(1), store.undeleted(1), store.undeleted(2))
+
+    assert outcome.line == "Vault no longer knows the login, and an earlier revoke left 2 tokens at Nomad"
+    assert outcome.left == [BEFORE.format(accessor(number), number) for number in (1, 2)]
+
+
+def test_what_nomad_kept_before_and_not_now() -> None:
+    """A login that is there still may revoke the lease once more: what Vault says now holds."""
+    store = Store()
+    outcome = store.undone(store.login(), store.lease(), store.undeleted())
+
+    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the lease")
+
+
+def test_what_nomad_kept_before_and_what_it_keeps_now() -> None:
+    """A login that ends before its end is answered hides neither."""
+    store = Store(2)
+    store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"), RESET)
+    store.faults.before(END, DEAD)
+    outcome = store.undone(store.login(), store.lease(1), store.lease(2), store.undeleted(2))
+
+    assert outcome.tokens_left == (accessor(2), accessor(1))
+    assert [text.splitlines()[0][-2:] for text in outcome.left] == ["t.", " x"]
+    assert outcome.undeleted == (store.undeleted(1),)
+
+
+def test_what_was_lent_is_gone_and_a_token_was_left_before() -> None:
+    """What was lent says no more of it either."""
+    store = Store(1, LENT)
+    store.tokens.clear()
+    outcome = store.undone(store.lease(), store.undeleted(), lent=LENT, is_lent=True)
+
+    assert outcome.line == "Vault no longer knows `vault-token`, and an earlier revoke left a token at Nomad"
+    assert outcome.left == [BEFORE.format(accessor(1), 1)]
+
+
+@pytest.mark.parametrize(("said", "kept"), [("failed to revoke entry: x", True), (DENIED, False)])
+def test_what_was_lent_and_what_is_to_be_known(said: str, kept: bool) -> None:  # noqa: FBT001 - a column
+    """That Nomad kept a token is told once; a policy's no is no sign of that."""
+    store = Store(1, LENT)
+    store.faults.before(REVOKE, vault_error(400, said))
+    outcome = store.undone(store.lease(), lent=LENT, is_lent=True)
+
+    assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(1),))
+    assert outcome.undeleted == ((store.undeleted(),) if kept else ())
+
+
+def test_what_was_lent_and_a_token_that_is_gone() -> None:
+    """A token that somebody deleted at Nomad is dead, whatever its lease is."""
+    store = Store(1, LENT)
+    store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: 400 (Cannot delete nonexistent tokens: x)"))
+
+    assert store.undone(store.lease(), lent=LENT, is_lent=True).ending is Ending.REVOKED
 
 
 def test_a_token_that_is_gone_and_one_that_is_kept() -> None:
@@ -284,7 +351,7 @@ def test_a_token_that_is_gone_and_one_that_is_kept() -> None:
     store.faults.before(REVOKE, gone, vault_error(400, "failed to revoke entry: x"))
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
 
-    assert (outcome.ending, outcome.undeleted) == (Ending.FAILED, (accessor(2),))
+    assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(2),))
 
 
 def test_another_refusal_ends_it() -> None:
@@ -305,6 +372,7 @@ def test_a_lease_that_nomad_keeps_and_a_login_that_lives() -> None:
     outcome = store.undone(store.login(), store.lease())
 
     assert (outcome.ending, outcome.line) == (Ending.FAILED, "Vault did not do it")
+    assert (outcome.tokens_left, outcome.undeleted) == ((), (store.undeleted(),))
 
 
 def test_a_login_alone() -> None:
