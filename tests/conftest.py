@@ -7,6 +7,7 @@ import gc
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import memory
 import verdicts
@@ -19,6 +20,11 @@ for _name in ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, _name), signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A machine that is held up for a moment is no finding. Where the CI says so (`CI`), examples are the same each time.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:

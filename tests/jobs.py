@@ -58,7 +58,10 @@ def nothing_lives(lab: Lab) -> bool:
 
 def accepted(lab: Lab, token: str) -> bool:
     """Ask Nomad as the next step's `nomad acl token self` does."""
-    return httpx.get(f"{lab.nomad.addr}/v1/acl/token/self", headers={"X-Nomad-Token": token}).status_code == 200
+    return (
+        httpx.get(f"{lab.nomad.addr}/v1/acl/token/self", headers={"X-Nomad-Token": token}, timeout=30).status_code
+        == 200
+    )
 
 
 def operator(lab: Lab, path: str, **body: object) -> None:

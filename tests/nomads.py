@@ -177,7 +177,7 @@ def nomad(
 
     Raises:
         Missing: there is no Go, or no C compiler, to build it with.
-        RuntimeError: it can't be built, it ended, or was not ready within 30 s; the text ends with the last lines.
+        RuntimeError: it can't be built, it ended, or was not ready within 120 s; the text ends with the last lines.
     """
     folder = directory / f"nomad-{region}-{uuid4()}"
     folder.mkdir()
@@ -195,7 +195,10 @@ def nomad(
         **(config or {}),
     }
     if joins:
-        home = {"authoritative_region": joins.region, "server_join": {"retry_join": [joins.serf]}}
+        home = {
+            "authoritative_region": joins.region,
+            "server_join": {"retry_join": [joins.serf], "retry_interval": "1s"},
+        }
         whole["server"] = {**whole["server"], **home}
         whole["acl"] = {**whole["acl"], "replication_token": joins.management_token.get_secret_value()}
     led = whole["server"]["bootstrap_expect"] == 1

@@ -16,9 +16,10 @@ from typing import Final
 
 # Vault, or Nomad, and what it needs are compiled once a machine: 1300 packages, minutes on two cores.
 BUILD_LIMIT: Final = 1800.0
-START_LIMIT: Final = 30.0
+START_LIMIT: Final = 120.0
 _STOP_LIMIT: Final = 10.0
 _NOT_GIVEN_AWAY: Final = range(20_000, 32_000)
+_WORKERS: Final = 16
 """Ports: the system gives away those from 32768 on (ip(7), ip_local_port_range)."""
 
 
@@ -106,7 +107,7 @@ def wait_until(fact: Callable[[], bool], process: subprocess.Popen[bytes], log: 
     """Wait until *fact* is so.
 
     Raises:
-        RuntimeError: the *process* ended, or it was not so within 30 s; the text ends with the last lines of *log*.
+        RuntimeError: the *process* ended, or it was not so within 120 s; the text ends with the last lines of *log*.
     """
     deadline = time.monotonic() + START_LIMIT
     while process.poll() is None and time.monotonic() < deadline:
@@ -124,7 +125,9 @@ def free_ports(count: int) -> list[int]:
     None of those that the system gives away by itself: a lab that starts meanwhile would be given one of these.
     """
     held: list[socket.socket] = []
-    for port in random.sample(_NOT_GIVEN_AWAY, 100):
+    # Each process of pytest-xdist has ports of its own: another one's may be free just now as well.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in random.sample(_NOT_GIVEN_AWAY[worker % _WORKERS :: _WORKERS], 100):
         with suppress(OSError):
             held.append(socket.create_server(("127.0.0.1", port)))
         if len(held) == count:

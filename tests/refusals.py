@@ -73,7 +73,7 @@ def without_rules(lab: Lab) -> None:
 
 def skewed(lab: Lab) -> None:
     """Put Vault's clock an hour back."""
-    lab.vault.clock.offset -= 3600
+    lab.vault.clock.offset -= 3630
 
 
 WITHOUT_VAULT = {"role": "", "vault-addr": "", "vault-auth-role": ""}
@@ -168,7 +168,7 @@ REFUSALS = [
         75,
         ("Vault can't reach Nomad", "connection refused", "vault read nomad/config/access"),
         arrange=write("nomad/config/access", address="http://127.0.0.1:1"),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "name_too_long",
@@ -197,7 +197,7 @@ REFUSALS = [
                 content_type="text/plain",
             ),
         ),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "nomad_hangs_up",
@@ -221,7 +221,7 @@ REFUSALS = [
         75,
         ("sealed", "vault operator unseal"),
         arrange=switch("vault", "sealed", on=True),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "rate_limited",
@@ -234,7 +234,7 @@ REFUSALS = [
             "/v1/nomad/creds/",
             Answer(429, {"errors": ['request path "nomad/creds/deployer": rate limit quota exceeded']}),
         ),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "last_use",
@@ -284,7 +284,7 @@ REFUSALS = [
         arrange=fault(
             "nomad", "GET", "/v1/acl/token/self", Answer(403, "Permission denied", content_type="text/plain")
         ),
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "clock_skew",
@@ -292,7 +292,7 @@ REFUSALS = [
         75,
         ("not yet valid", "The clocks of Vault", "Vault's clock is 1 h behind this machine's."),
         arrange=skewed,
-        inputs={"timeout": "1s"},
+        inputs={"timeout": "3s"},
     ),
     Refusal(
         "other_region",

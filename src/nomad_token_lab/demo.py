@@ -70,7 +70,7 @@ class Demo:
         self._tell("what is saved for the post-step, each fact the moment it is true:", "dim")
         for fact in main.facts:
             told = [f"{name}={_plain(value, main)}" for name, value in fact.items() if _telling(name, value)]
-            self._tell(f"  {fact['fact']:<6} {', '.join(told)}")
+            self._tell(f"  {fact['fact']:<8} {', '.join(told)}")
         self._tell("what the next steps get:", "dim")
         for name, value in main.variables.items():
             self._tell(f"  {name}={_plain(value, main)}")

@@ -201,7 +201,7 @@ class Lab:
             return httpx.Client(base_url=addr, headers=headers, transport=Transport(self._servers), trust_env=False)
         # Loopback: no proxy of the environment, and no CA bundle to load.
         context = _unverifying(self._tls[server]) if server in self._tls else False
-        return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=context)
+        return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=context, timeout=30)
 
     def _trust(self) -> None:
         settings = Trust(oidc_discovery_url=self.github.addr, audience=self.audience, nomad_address=self.nomad.addr)

@@ -91,7 +91,7 @@ def _version(product: Product, server: Named) -> str:
     path, header = ("/v1/agent/self", "X-Nomad-Token") if product == "nomad" else ("/v1/sys/health", "X-Vault-Token")
     headers = {header: server.token.get_secret_value()}
     try:
-        told = httpx.get(server.addr + path, headers=headers, trust_env=False).raise_for_status().json()
+        told = httpx.get(server.addr + path, headers=headers, trust_env=False, timeout=30).raise_for_status().json()
         return str(told["config"]["Version"]["Version"] if product == "nomad" else told["version"]).partition("+")[0]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise pytest.UsageError(f"{product} at {server.addr} does not say its version: {error}") from error

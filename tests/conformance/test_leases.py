@@ -47,7 +47,7 @@ def test_a_revoke_that_is_queued_is_202(job: Job, lab: Lab) -> None:
     minted = job.mint(token)
 
     assert job.revoke(token, minted, sync=False).status_code == 202
-    assert within(5, lambda: not lab.nomad.live_tokens())
+    assert within(30, lambda: not lab.nomad.live_tokens())
 
 
 def test_a_revoke_that_is_queued_for_nothing(root: httpx.Client) -> None:
@@ -174,8 +174,8 @@ def test_revoke_self_takes_the_lease_along(job: Job, root: httpx.Client, lab: La
     answer = job.anonymous.post("auth/token/revoke-self", headers=token)
 
     assert answer.status_code == 204
-    assert within(5, lambda: not lab.nomad.live_tokens())
-    assert within(5, lambda: looked_up(root, minted) == 400)
+    assert within(30, lambda: not lab.nomad.live_tokens())
+    assert within(30, lambda: looked_up(root, minted) == 400)
     again = job.anonymous.post("auth/token/revoke-self", headers=token)
     assert error(again) == (403, [served.bad_token])
 
@@ -220,7 +220,7 @@ def test_the_token_ends_with_its_login(job: Job, lab: Lab) -> None:
     before = len(lab.nomad.live_tokens())
 
     assert before == 1
-    assert within(10, lambda: not lab.nomad.live_tokens())
+    assert within(30, lambda: not lab.nomad.live_tokens())
 
 
 # renewals
@@ -290,7 +290,7 @@ def test_a_lease_that_is_gone_is_not_renewed(job: Job) -> None:
 def test_an_expired_token_is_an_unknown_one(job: Job, served: Served) -> None:
     """A login that has met its end is told in the words of one that never was (3.1)."""
     token = job.login_on(token_ttl="1s", token_max_ttl="1s")
-    ended = within(5, lambda: job.anonymous.get("auth/token/lookup-self", headers=token).is_error)
+    ended = within(30, lambda: job.anonymous.get("auth/token/lookup-self", headers=token).is_error)
     answer = job.creds(token)
 
     assert ended
@@ -306,7 +306,7 @@ def test_a_child_falls_with_its_parent(job: Job, lab: Lab) -> None:
     answer = job.anonymous.post("auth/token/revoke-self", headers=parent)
 
     assert answer.status_code == 204
-    assert within(5, lambda: not lab.nomad.live_tokens())
+    assert within(30, lambda: not lab.nomad.live_tokens())
     assert job.anonymous.get("auth/token/lookup-self", headers=child).status_code == 403
 
 

@@ -23,7 +23,7 @@ def trusting(agent: Agent) -> Agent:
     if agent.target.release < (1, 5, 4):
         not_applicable("Nomad has JWT logins from 1.5.4 on")
     headers = {"X-Nomad-Token": agent.management_token.get_secret_value()}
-    with httpx.Client(base_url=agent.addr, headers=headers) as manager:
+    with httpx.Client(base_url=agent.addr, headers=headers, timeout=30) as manager:
         nomad_trust(NomadTrust(agent.lab.github.addr, AUDIENCE), manager)
     return agent
 

@@ -23,7 +23,7 @@ class Behind:
     def ask(self, path: str, minted: Mapping[str, Any]) -> httpx.Response:
         """Ask with the token that was minted."""
         headers = {"X-Nomad-Token": minted["data"]["secret_id"]}
-        return httpx.get(f"{self.addr}/v1/{path}", headers=headers, trust_env=False)
+        return httpx.get(f"{self.addr}/v1/{path}", headers=headers, trust_env=False, timeout=30)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def behind(request: pytest.FixtureRequest, job: Job, vault_target: Target) -> Be
         return Behind(job.lab.nomad.addr)
     headers = {"X-Nomad-Token": given.token.get_secret_value()}
     policy = {"Name": "deployer", "Rules": DEPLOYER}
-    done(httpx.put(f"{given.addr}/v1/acl/policy/deployer", json=policy, headers=headers, trust_env=False))
+    done(httpx.put(f"{given.addr}/v1/acl/policy/deployer", json=policy, headers=headers, trust_env=False, timeout=30))
     access = {"address": given.addr, "token": given.token.get_secret_value()}
     done(job.root.put("nomad/config/access", json=access))
     return Behind(given.addr)
@@ -67,4 +67,4 @@ def test_a_token_ends_with_its_login(job: Job, behind: Behind) -> None:
     done(job.anonymous.post("auth/token/revoke-self", headers=token))
 
     assert before == 200
-    assert within(5, lambda: behind.ask("jobs", minted).status_code == 403)
+    assert within(30, lambda: behind.ask("jobs", minted).status_code == 403)

@@ -15,7 +15,7 @@ from typing import Final
 from container.runner import BUILT_FROM, CHECKOUT
 
 WORKFLOWS: Final = Path(__file__).parent / "workflows"
-_SECONDS: Final = 300
+_SECONDS: Final = 900
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def test_the_system_s_authorities(holder: str, tmp_path: Path) -> None:
     pair = authority.server()
     bundles = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
     with Lab(trust=True, tls=Tls(pair.certificate, pair.key)) as lab:
-        mint = ["mint", *flags(lab, timeout="2s"), "--shell-file", str(tmp_path / "token.sh"), "--state"]
+        mint = ["mint", *flags(lab, timeout="5s"), "--shell-file", str(tmp_path / "token.sh"), "--state"]
         mounts = [("--volume", f"{authority.certificate}:{bundle}:ro") for bundle in bundles]
         trusted = [
             ran(holder, lab, tmp_path, *mint, str(tmp_path / f"state {number}"), options=mount)

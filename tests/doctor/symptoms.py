@@ -102,21 +102,21 @@ SYMPTOMS: Final = [
     ),
     Symptom(
         "Vault's clock is an hour behind",
-        off("vault", -3600),
+        off("vault", -3630),
         "login",
         ("not yet valid", "The clocks of Vault and of the id token's issuer disagree", "Vault's clock is 1 h behind"),
         75,
     ),
     Symptom(
         "Vault's clock is an hour behind, seen from a desk",
-        off("vault", -3600),
+        off("vault", -3630),
         "vault clock",
         ("Vault's clock is 1 h behind",),
         0,
         who="desk",
         verdict="warning",
     ),
-    Symptom("Nomad's clock is ahead", off("nomad", 600), "nomad clock", ("10 min ahead",), 0, verdict="warning"),
+    Symptom("Nomad's clock is ahead", off("nomad", 3630), "nomad clock", ("1 h ahead",), 0, verdict="warning"),
     Symptom(
         "another audience",
         lambda _: None,
@@ -325,7 +325,7 @@ SYMPTOMS: Final = [
         "mint",
         ("Vault can't reach Nomad", "config/access"),
         75,
-        argv=("--mint", "--timeout", "1s"),
+        argv=("--mint", "--timeout", "3s"),
     ),
     Symptom(
         "Permission denied (iii): Nomad refuses the job's token",

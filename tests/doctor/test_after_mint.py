@@ -35,10 +35,10 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.parametrize(
     ("arrange", "changed", "says"),
     [
-        (off("vault", -3600), {}, "vault clock. Vault's clock is 1 h behind"),
+        (off("vault", -3630), {}, "vault clock. Vault's clock is 1 h behind"),
         (all_of(UNREACHED, switch("nomad", "leader", on=False)), {}, "leader. Nomad at NOMAD has no leader."),
         (UNREACHED, {"nomad-addr": "http://127.0.0.1:2"}, "nomad address. No answer from http://127.0.0.1:2"),
-        (all_of(DENIED, off("nomad", 900)), {}, "nomad clock. Nomad's clock is 15 min ahead"),
+        (all_of(DENIED, off("nomad", 3630)), {}, "nomad clock. Nomad's clock is 1 h ahead"),
     ],
     ids=["vault's clock", "no leader", "nomad is away for both", "nomad's clock"],
 )
@@ -46,7 +46,7 @@ def test_what_decides(lab: Lab, tmp_path: Path, arrange: Arrange, changed: dict[
     """It is in the log, in a line; the error is as it was, and so is the exit code; nothing is left."""
     arrange(lab)
     lab.mark()
-    main = on(lab, tmp_path).main(quick_start(lab, timeout="1s") | changed)
+    main = on(lab, tmp_path).main(quick_start(lab, timeout="3s") | changed)
 
     assert f"{LOOKED}{says.replace('NOMAD', lab.nomad.addr)}" in main.log
     assert main.code == 75
@@ -59,7 +59,7 @@ def test_nothing_new(lab: Lab, tmp_path: Path, arrange: Arrange) -> None:
     """Where all that anybody may look at is well, nothing is said, and little was asked."""
     arrange(lab)
     lab.mark()
-    main = on(lab, tmp_path).main(quick_start(lab, timeout="1s"))
+    main = on(lab, tmp_path).main(quick_start(lab, timeout="3s"))
     last = [f"{one.method} {one.path}" for one in lab.requests if one.server != "github" and not one.internal][-2:]
 
     assert main.code == 75
@@ -85,7 +85,7 @@ def test_an_error_without_doubts(lab: Lab, tmp_path: Path, arrange: Callable[[La
     """An error that says what is the matter is not looked after: no request more."""
     arrange(lab)
     lab.mark()
-    main = on(lab, tmp_path).main(quick_start(lab, timeout="1s"))
+    main = on(lab, tmp_path).main(quick_start(lab, timeout="3s"))
 
     assert main.code in {4, 75}
     assert LOOKED not in main.log
@@ -97,7 +97,7 @@ def test_a_server_that_is_silent(lab: Lab, tmp_path: Path) -> None:
     UNREACHED(lab)
     lab.faults.append(Fault("nomad", "GET", "/v1/status/leader", Silence(30), times=None))
     lab.mark()
-    main = on(lab, tmp_path).main(quick_start(lab, timeout="1s"))
+    main = on(lab, tmp_path).main(quick_start(lab, timeout="3s"))
 
     assert main.code == 75
     assert "Vault can't reach Nomad" in main.log

@@ -27,7 +27,7 @@ from nomad_token_lab.faults import Delay
 )
 def test_a_signal(ward: Ward, tmp_path: Path, signum: int, server: str, method: str, path: str) -> None:
     """Whichever request is under way, login and probe are revoked, and the exit code is the signal's."""
-    ward.lab.faults.append(Fault(server, method, path, Delay(2)))  # type: ignore[arg-type]
+    ward.lab.faults.append(Fault(server, method, path, Delay(5)))  # type: ignore[arg-type]
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "VAULT_ADDR": ward.lab.vault.addr}
     environ |= {"NOMAD_ADDR": ward.lab.nomad.addr, **ward.job()}
     words = [sys.executable, "-m", "nomad_token", "doctor", *QUICK, "--mint"]

@@ -77,7 +77,7 @@ def test_pair_under_debug_trace(lab: Lab, tmp_path: Path) -> None:
 
 def test_script_timeout(site: Site) -> None:
     """RUNNER_SCRIPT_TIMEOUT leaves the after_script its time."""
-    deploy = job(".nomad-token", site.script("timeout"), variables={"RUNNER_SCRIPT_TIMEOUT": "8s"})
+    deploy = job(".nomad-token", site.script("timeout"), variables={"RUNNER_SCRIPT_TIMEOUT": "20s"})
     ran = site.run("deploy", site.template(), deploy)
 
     assert (ran.status, ran.after) == ("failed", 0), ran.log

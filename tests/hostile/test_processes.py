@@ -77,7 +77,7 @@ def test_step(lab: Lab, inputs: dict[str, str], tmp_path: Path, signum: signal.S
         lab, tmp_path / "job", RUNNER_DEBUG="1", TMPDIR=str(temporary), HTTPS_PROXY=f"http://u:{PROXY}@127.0.0.1:9"
     )
     lasting = given(inputs) | {PROXY, lab.github.request_token.get_secret_value()}
-    lab.faults.append(Fault("vault", "GET", "/creds/", Delay(0.5)))
+    lab.faults.append(Fault("vault", "GET", "/creds/", Delay(3)))
     process = step.start(MINT, inputs)
     assert within(15, lambda: any("/creds/" in record.path for record in lab.requests))
     lines, children = command_lines(), Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii")
@@ -138,7 +138,7 @@ def test_command_line(lab: Lab, inputs: dict[str, str], tmp_path: Path, signum: 
         Path(folder).mkdir()
     environ = {"PATH": "/usr/bin:/bin", **folders, **secrets}
     state = ["-v", "--state", str(tmp_path / "HOME" / "state")]
-    lab.faults.append(Fault("vault", "GET", "/creds/", Delay(0.5)))
+    lab.faults.append(Fault("vault", "GET", "/creds/", Delay(3)))
     words = [PROGRAM, "mint", *state, "--json", str(tmp_path / "HOME" / "token.json")]
     with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert within(15, lambda: any("/creds/" in record.path for record in lab.requests))

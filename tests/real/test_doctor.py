@@ -83,7 +83,7 @@ def leaderless(lab: RealLab) -> None:
 
 def skewed(lab: RealLab) -> None:
     """Put Nomad's clock off."""
-    lab.nomad.clock.offset += 900
+    lab.nomad.clock.offset += 3630
 
 
 def issued_early(lab: RealLab) -> None:
@@ -142,7 +142,7 @@ SYMPTOMS: Final[list[tuple[str, Arrange, bool, tuple[str, ...], str, str, int, s
         "Nomad out of Vault's reach",
         written("nomad/config/access", address="http://127.0.0.1:1"),
         JOB,
-        ("--mint", "--timeout", "1s"),
+        ("--mint", "--timeout", "3s"),
         "mint",
         "broken",
         75,
@@ -150,7 +150,7 @@ SYMPTOMS: Final[list[tuple[str, Arrange, bool, tuple[str, ...], str, str, int, s
     ),
     ("ACLs off", acls_off, JOB, (), "acls", "broken", 4, "acl { enabled = true }"),
     ("no leader", leaderless, JOB, (), "leader", "broken", 75, "server members"),
-    ("Nomad's clock", skewed, JOB, (), "nomad clock", "warning", 0, "15 min ahead"),
+    ("Nomad's clock", skewed, JOB, (), "nomad clock", "warning", 0, "1 h ahead"),
 ]
 
 

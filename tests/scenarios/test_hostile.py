@@ -5,7 +5,7 @@ import pytest
 from nomad_token_lab import Answer, Fault, Lab
 from nomad_token_lab.runner import Step
 
-ROAD = {"role": "deployer", "vault-auth-role": "deploy-app", "timeout": "1s"}
+ROAD = {"role": "deployer", "vault-auth-role": "deploy-app", "timeout": "3s"}
 EVIL = "no\n::add-mask::a\n::error::pwned\r\n##[set-env name=X]y\x1b[31m\u202ered %0A::warning::z ``` <b>"
 UUID = "11111111-2222-3333-4444-555555555555"
 

@@ -82,7 +82,7 @@ def test_token_service_without_a_usable_answer(lab: Lab, step: Step, answer: Ans
     """A token service without a usable answer is a temporary trouble, and its words are not taken for a token."""
     lab.faults.append(Fault("github", "GET", "/idtoken", answer, times=None))
     lab.faults.append(Fault("github", "GET", "/idtoken", CLOSE, times=None))
-    main = step.main(ROAD | {"vault-addr": lab.vault.addr, "timeout": "1s"})
+    main = step.main(ROAD | {"vault-addr": lab.vault.addr, "timeout": "3s"})
 
     assert main.code == 75
     assert "GitHub gave no id token" in main.log

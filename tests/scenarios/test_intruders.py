@@ -50,7 +50,7 @@ def test_compressed_answers(lab: Lab, step: Step) -> None:
     """An answer that is compressed unasked is not unpacked."""
     bomb = Answer(200, {"auth": {}}, {"Content-Encoding": "gzip, gzip"})
     lab.faults.append(Fault("vault", "POST", "/login$", bomb, times=None))
-    main = step.main(quick_start(lab, timeout="1s"))
+    main = step.main(quick_start(lab, timeout="3s"))
 
     assert main.code == 75
     assert "compressed" in main.log
@@ -60,7 +60,7 @@ def test_an_end_of_time(lab: Lab, step: Step) -> None:
     """A life beyond any calendar is no plausible answer, and no bug of ours."""
     auth = {"client_token": "hvs.canary-canary-canary", "lease_duration": 10**12, "token_type": "service"}
     lab.faults.append(Fault("vault", "POST", "/login$", Answer(200, {"auth": auth}), times=None))
-    main = step.main(quick_start(lab, timeout="1s"))
+    main = step.main(quick_start(lab, timeout="3s"))
 
     assert main.code == 75
     assert "no plausible lease_duration" in main.log

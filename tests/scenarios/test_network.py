@@ -8,7 +8,7 @@ from jobs import on
 from nomad_token_lab import Answer, Fault, Lab
 from nomad_token_lab.runner import Step
 
-ROAD = {"role": "deployer", "vault-auth-role": "deploy-app", "timeout": "1s"}
+ROAD = {"role": "deployer", "vault-auth-role": "deploy-app", "timeout": "3s"}
 
 
 def test_nothing_listens(step: Step) -> None:

@@ -120,7 +120,7 @@ def test_a_proxy_in_the_way(site: Site, proxy: str, wants: str, says: str) -> No
     """It is told apart from the server behind it: what it wants, and the variable that names it, without a password."""
     site.proxy.login = wants
     given = proxy.format(addr=site.proxy.addr, wrong=site.with_login("ci:a-wrong-password"))
-    main = site.step(**{site.variable: given}).main(site.inputs(timeout="1s"))
+    main = site.step(**{site.variable: given}).main(site.inputs(timeout="3s"))
 
     assert main.code == 75
     assert says in main.log
@@ -134,7 +134,7 @@ def test_a_proxy_in_the_way(site: Site, proxy: str, wants: str, says: str) -> No
 def test_a_proxy_that_reaches_nobody(site: Site, status: int) -> None:
     """Its own 5xx names it too: in a tunnel it proves that nothing was sent, in plain HTTP it may be the server's."""
     site.proxy.refuses = status
-    main = site.step(**{site.variable: site.proxy.addr}).main(site.inputs(timeout="1s"))
+    main = site.step(**{site.variable: site.proxy.addr}).main(site.inputs(timeout="3s"))
 
     assert main.code == 75
     assert f"{status}" in main.log
@@ -160,7 +160,7 @@ def test_it_wants_a_password_by_the_time_of_the_post_step(site: Site) -> None:
 def test_no_proxy_by_name(site: Site, no_proxy: str) -> None:
     """A host that NO_PROXY means is looked for without the proxy, where nobody knows it."""
     step = site.step(**{site.variable: site.proxy.addr, "NO_PROXY": f"other.test, {no_proxy}"})
-    main = step.main(site.inputs(timeout="1s"))
+    main = step.main(site.inputs(timeout="3s"))
 
     assert main.code == 75
     assert "The name of the host is unknown here" in main.log

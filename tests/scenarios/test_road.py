@@ -142,7 +142,7 @@ def test_failed_mint_is_undone_without_revoke_too(lab: Lab, step: Step) -> None:
     """`revoke: false` is about a token that was handed on: one that wasn't is undone."""
     lab.nomad.profile = Profile.FROM_1_10_1
     lab.faults.append(Fault("nomad", "GET", "/v1/acl/token/self", Answer(403, "Permission denied"), times=None))
-    main = step.main(quick_start(lab, revoke="false", timeout="1s"))
+    main = step.main(quick_start(lab, revoke="false", timeout="3s"))
 
     assert main.code == 75
     assert nothing_lives(lab)
@@ -168,13 +168,13 @@ def test_post_without_state(step: Step) -> None:
 
 def test_post_after_the_end(lab: Lab, step: Step, page: SnapshotAssertion) -> None:
     """A login that is over by its own end takes the token along, which is not a failure."""
-    operator(lab, "nomad/config/lease", ttl="1s", max_ttl="1s")
+    operator(lab, "nomad/config/lease", ttl="6s", max_ttl="6s")
     with lab.vault_client() as vault:
         role = vault.get("/v1/auth/jwt/role/deploy-app").json()["data"]
-    operator(lab, "auth/jwt/role/deploy-app", **(role | {"token_ttl": "1s"}))
+    operator(lab, "auth/jwt/role/deploy-app", **(role | {"token_ttl": "6s"}))
     lab.mark()
     main = step.main(quick_start(lab))
-    time.sleep(1.2)
+    time.sleep(6.2)
     lab.settle()
     post = step.post()
 

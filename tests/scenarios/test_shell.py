@@ -170,7 +170,10 @@ class TestByHand:
             ("--dotenv -", "set -a; . ./out; token=$NOMAD_TOKEN"),
             ("--shell-file -", ". ./out; token=$NOMAD_TOKEN"),
             ("--shell-file file", ". ./file; token=$NOMAD_TOKEN"),
-            ("--shell-file >(cat > file)", "sleep 0.3; . ./file; token=$NOMAD_TOKEN"),
+            (
+                "--shell-file >(cat > file)",
+                "until grep -q NOMAD_TOKEN= file; do sleep 0.05; done; . ./file; token=$NOMAD_TOKEN",
+            ),
         ],
     )
     def test_each_target(self, lab: Lab, person: Person, argv: str, use: str) -> None:
