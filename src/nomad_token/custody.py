@@ -90,14 +90,15 @@ class Custody:
             with suppress(OSError):
                 self._save(fact)
 
-    def undeleted(self, facts: Iterable[Undeleted]) -> None:
-        """Save what an undo has left at Nomad, where that is not known yet. Raises `OSError`."""
-        known = self.ledger.undeleted
-        for fact in facts:
-            if fact not in known:
-                self._add(fact)
+    def learnt(self, facts: Iterable[Accepted | Undeleted]) -> None:
+        """Save what an undo tells the next one, where that is not known yet. Raises `OSError`."""
+        fresh = [fact for fact in facts if fact not in self.ledger.open]
+        for fact in fresh:  # all of them are known here, though the first can't be saved
+            self.ledger.add(fact)
+        for fact in fresh:
+            self._save(fact)
 
-    def _add(self, fact: Asked | NothingMade | Undeleted | Settled) -> None:
+    def _add(self, fact: Asked | NothingMade | Settled) -> None:
         self.ledger.add(fact)
         self._save(fact)
 

@@ -214,7 +214,7 @@ class Minting:
         outcome = undo(self.custody.ledger, self.custody.plan, by)
         self.left, self.lives = outcome.left, outcome.lives
         with suppress(OSError):
-            self.custody.undeleted(outcome.undeleted)
+            self.custody.learnt(outcome.facts)
         if not (self.left or self.lives):
             # Where this can't be saved, the post-step will revoke once more, and find that all is gone.
             with suppress(OSError):

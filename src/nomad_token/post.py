@@ -17,7 +17,7 @@ from nomad_token.report import named, report
 from nomad_token.revoke import SECONDS, undo
 from nomad_token.seal import genuine, next_number, sealed
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import Ledger, Plan, Undeleted, dumps, read_ledger
+from nomad_token.state import Accepted, Ledger, Plan, Undeleted, dumps, read_ledger
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
 
@@ -53,6 +53,8 @@ class Believed:
     """The user's own credential, where it is the one that the mint had, and is sent where the mint sent it."""
     doubt: str = ""
     """Why the one that was handed over is sent nowhere."""
+    next_number: int = 0
+    """That of the next entry, where it gets a seal."""
 
 
 def believed(lines: Sequence[str], platform: Platform) -> Believed:
@@ -60,6 +62,8 @@ def believed(lines: Sequence[str], platform: Platform) -> Believed:
     ledger, unreadable = read_ledger(lines)
     plan = ledger.plan
     token = _lent(plan.lent, platform) if plan and _meant(plan, platform) else None
+    if plan and plan.lent:  # without its seal nothing is believed that makes less of what is left
+        ledger = Ledger(fact for fact in ledger.facts if not isinstance(fact, Accepted))
     if plan is None or token is None:
         return Believed(ledger, unreadable)
     ours = genuine(lines, token, plan.mint)
@@ -70,7 +74,7 @@ def believed(lines: Sequence[str], platform: Platform) -> Believed:
             "changed, which any step of a job can do under act, and in a shell."
         )
         return Believed(ledger, unreadable, doubt=doubt)
-    return Believed(proven, len(lines) - len(ours) + torn, token)
+    return Believed(proven, len(lines) - len(ours) + torn, token, next_number=next_number(ours))
 
 
 def _ended(kept: Kept, platform: Platform, outside: Outside, *, strict: bool) -> list[str]:
@@ -101,7 +105,7 @@ def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *
         with outside.signals.held(GONE_WITHIN):
             lacking = bring_own(plan, platform, outside) if plan.revoke and not known.doubt else []
             outcome = _undone(known, plan, outside)
-            _keep(outcome.undeleted, kept, known, platform)
+            _keep(outcome.facts, kept, known, platform)
     except Cancelled:
         platform.annotate(Level.WARNING, "Not revoked to the end", named(ledger) or "The login may live.")
         raise
@@ -116,14 +120,14 @@ def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *
     return outcome.left
 
 
-def _keep(undeleted: Sequence[Undeleted], kept: Kept, known: Believed, platform: Platform) -> None:
+def _keep(facts: Sequence[Accepted | Undeleted], kept: Kept, known: Believed, platform: Platform) -> None:
     """Keep what may not be told a second time, for another revoke; where it can't be, that one knows less."""
     plan = known.ledger.plan
     if plan is None or (plan.lent and known.lent is None):  # an entry without a seal would not be believed
         return
-    fresh = [fact for fact in undeleted if fact not in known.ledger.undeleted]
+    fresh = [fact for fact in facts if fact not in known.ledger.open]
     with suppress(OSError):
-        for number, fact in enumerate(fresh, next_number(kept.lines)):
+        for number, fact in enumerate(fresh, known.next_number):
             platform.keep_more(kept, sealed(dumps(fact), known.lent, plan.mint, number))
 
 

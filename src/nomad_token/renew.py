@@ -9,7 +9,7 @@ from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform
 from nomad_token.post import Believed, believed, bring_own
 from nomad_token.renewal import Renewal, living
-from nomad_token.seal import next_number, sealed
+from nomad_token.seal import sealed
 from nomad_token.state import Plan, Renewed, dumps
 from nomad_token.text import shown
 
@@ -29,7 +29,7 @@ def renew(platform: Platform, outside: Outside) -> None:
             platform.annotate(Level.WARNING, "Not renewed", "What a mint saved can't be read.")
             continue
         try:
-            _renewed(known, known.ledger.plan, next_number(kept.lines), platform, outside)
+            _renewed(known, known.ledger.plan, platform, outside)
         except Error as error:
             failed.append(error)
     for each in failed[:-1]:
@@ -38,8 +38,8 @@ def renew(platform: Platform, outside: Outside) -> None:
         raise failed[-1]
 
 
-def _renewed(known: Believed, plan: Plan, number: int, platform: Platform, outside: Outside) -> None:
-    """Renew one mint; *number* is that of its next entry."""
+def _renewed(known: Believed, plan: Plan, platform: Platform, outside: Outside) -> None:
+    """Renew one mint."""
     ledger, token = known.ledger, known.lent
     if plan.vault is None or not ledger.leases:
         raise InputError(
@@ -63,7 +63,7 @@ def _renewed(known: Believed, plan: Plan, number: int, platform: Platform, outsi
 
     def note(fact: Renewed) -> None:
         with suppress(OSError):  # a revoke needs no end
-            platform.keep(plan.mint, sealed(dumps(fact), token, plan.mint, number))
+            platform.keep(plan.mint, sealed(dumps(fact), token, plan.mint, known.next_number))
 
     renewal = Renewal(
         what,

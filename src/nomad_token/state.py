@@ -131,11 +131,13 @@ class Accepted(_Fact):
 
 
 class Undeleted(_Fact):
-    """A lease was revoked, and its Nomad token was not deleted: Vault says so once, and Nomad where it is asked."""
+    """A lease was to end, and its Nomad token was not deleted: Vault says so once, and Nomad where it is asked."""
 
     fact: Literal["undeleted"] = "undeleted"
     accessor_id: str = Field(pattern=UUID)
     lease_id: str
+    granted: bool
+    """Whether Vault had said that it did it: then it says so once more, and knows no more."""
 
 
 class Settled(_Fact):

@@ -141,13 +141,14 @@ class Death(Enum):
     """What Nomad says of a token that was revoked."""
 
     PROVEN = "Nomad refuses it"
+    SEEN = "Nomad accepted it, and then refused it"
     ALIVE = "Nomad still accepts it"
     UNKNOWN = "Nomad could not be asked"
 
 
 def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Clock, deadline: Deadline) -> Death:
     """Ask until Nomad refuses the token that is *held*, for 5 s at most: Vault revokes in the background."""
-    last = Death.UNKNOWN
+    last, lived = Death.UNKNOWN, False
     bound = Deadline(clock, min(PROOF_SECONDS, deadline.left()))
     for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
         try:
@@ -162,8 +163,9 @@ def wait_until_refused(nomad: Nomad, held: HeldLease | HeldToken, *, clock: Cloc
             if _lasts(failure):
                 return last
         else:
+            lived = lived or standing is Standing.ACCEPTED
             if standing is Standing.REFUSED:
-                return Death.PROVEN
+                return Death.SEEN if lived else Death.PROVEN
             # A Nomad without ACLs takes anything, and knows of no token.
             last = Death.ALIVE if standing is Standing.ACCEPTED else Death.UNKNOWN
         if bound.left() <= pause:

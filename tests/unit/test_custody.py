@@ -212,12 +212,26 @@ def test_what_was_left_is_saved_once() -> None:
     """An undo that is tried again tells no more of it."""
     on = platform()
     kept = custody(on)
-    fact = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id)
-    kept.undeleted([fact])
-    kept.undeleted([fact])
+    fact = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id, granted=False)
+    kept.learnt([fact])
+    kept.learnt([fact])
 
     assert kept.ledger.undeleted == [fact]
     assert sum('"undeleted"' in line for line in on.lines) == 1
+
+
+def test_what_was_left_is_known_though_it_can_not_be_saved() -> None:
+    """A full disk hides nothing from a second undo of the same process."""
+    on = platform()
+    kept = custody(on)
+    facts = [
+        Undeleted(accessor_id=LEASE.accessor_id, lease_id=f"nomad/creds/d/{number}", granted=True) for number in (1, 2)
+    ]
+    on.fails_to["keep undeleted"] = OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space"):
+        kept.learnt(facts)
+
+    assert kept.ledger.undeleted == facts
 
 
 def test_mask_saves_nothing() -> None:

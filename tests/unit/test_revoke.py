@@ -340,14 +340,15 @@ def test_a_nomad_that_never_knew_the_token_proves_nothing() -> None:
     (lease,) = ledger.leases
 
     assert (outcome.ending, len(outcome.left)) == (Ending.FAILED, 1)
-    assert [fact.accessor_id for fact in outcome.undeleted] == [lease.accessor_id]
+    assert outcome.facts == (Undeleted(accessor_id=lease.accessor_id, lease_id=lease.lease_id, granted=False),)
 
 
 def test_a_token_that_nobody_can_ask_about_stays_left() -> None:
     """What was left before, and whose lease is torn, is not dead because the others are."""
     world = World()
     ledger = minted(world)
-    ledger.add(Undeleted(accessor_id="acce5500-0000-4000-8000-00000000000f", lease_id="nomad/creds/deployer/torn"))
+    torn = {"accessor_id": "acce5500-0000-4000-8000-00000000000f", "lease_id": "nomad/creds/deployer/torn"}
+    ledger.add(Undeleted.model_validate(torn | {"granted": False}))
     world.vault.tokens.clear()
     world.nomad.tokens.clear()
     outcome = undone(world, ledger)
@@ -355,6 +356,56 @@ def test_a_token_that_nobody_can_ask_about_stays_left() -> None:
 
     assert outcome.ending is Ending.FAILED
     assert left.endswith("by hand: vault lease revoke nomad/creds/deployer/torn")
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_what_vault_granted_before_and_nomad_kept(is_asked: bool) -> None:  # noqa: FBT001 - a column
+    """Vault grants the end of a lease that is gone once more: only Nomad's word makes a success of it."""
+    world = World()
+    ledger = minted(world)
+    world.vault.revokes_at_nomad = False
+    world.vault.faults.before(REVOKE_SELF, vault_error(403, DENIED))
+    first = undone(world, ledger)
+    for fact in first.facts:
+        ledger.add(fact)
+    world.nomad.tokens.clear()
+    if not is_asked:
+        world.nomad.faults.before(SELF, *[httpx.ConnectError("unreachable")] * 100)
+    second = undone(world, ledger)
+
+    assert first.ending is Ending.FAILED
+    assert second.ending is (Ending.REVOKED if is_asked else Ending.FAILED)
+    assert is_asked or "an earlier revoke left a token at Nomad" in second.line
+
+
+def test_a_nomad_that_is_seen_to_accept_it_now_is_believed_later() -> None:
+    """One that was silent at the mint, and accepted the token at the first undo, proves it dead at the second."""
+    world = World()
+    ledger = without(minted(world), Accepted)
+    world.vault.revokes_at_nomad = False
+    world.vault.faults.before(LEASES, NO_DELETE)
+    first = undone(world, ledger)
+    for fact in first.facts:
+        ledger.add(fact)
+    world.nomad.tokens.clear()
+    second = undone(world, ledger)
+
+    assert (first.ending, second.ending, second.left) == (Ending.FAILED, Ending.REVOKED, [])
+
+
+def test_a_token_that_dies_while_it_is_asked_for() -> None:
+    """Nomad accepted it, and then refused it: that is proof, whatever was known before."""
+    world = World()
+    ledger = without(minted(world), Accepted)
+    world.vault.faults.before(LEASES, NO_DELETE)
+    world.vault.revokes_at_nomad = False
+    (lease,) = ledger.leases
+    lives = {"AccessorID": lease.accessor_id, "SecretID": lease.secret.get_secret_value(), "Type": "client"}
+    world.nomad.faults.before(SELF, httpx.Response(200, json=lives))
+    world.nomad.tokens.clear()
+    outcome = undone(world, ledger)
+
+    assert (outcome.ending, outcome.left) == (Ending.REVOKED, [])
 
 
 def test_what_is_gone_at_nomad_is_no_failure() -> None:

@@ -24,7 +24,7 @@ from nomad_token.state import (
 )
 
 FACTS: list[Fact] = [PLAN, ASKED_LOGIN, ASKED_CREDS, NothingMade(), LOGIN, LEASE, Settled()]
-UNDELETED = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id)
+UNDELETED = Undeleted(accessor_id=LEASE.accessor_id, lease_id=LEASE.lease_id, granted=False)
 FACTS += [
     UNDELETED,
     Accepted(accessor_id=LEASE.accessor_id),

@@ -216,7 +216,7 @@ def test_refused_later() -> None:
 
     world.nomad.faults.hooks[SELF] = third_time
 
-    assert refused(world, made) is Death.PROVEN
+    assert refused(world, made) is Death.SEEN
     assert len(world.requests) == 3
 
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock, Deadline
-from nomad_token.state import Undeleted
+from nomad_token.state import Accepted, Undeleted
 
 
 class Ending(Enum):
@@ -33,8 +33,10 @@ class Outcome:
     left: list[str] = field(default_factory=list)
     """What was left: not empty exactly when the ending is FAILED."""
     tokens_left: tuple[str, ...] = ()
-    """The accessors of what is left, one a text, where that is leases alone: Nomad may say that they are dead."""
-    undeleted: tuple[Undeleted, ...] = ()
+    """The accessors of what is left, one a text, where it hangs on no login: Nomad may say that it is dead."""
+    ended: frozenset[str] = frozenset()
+    """The leases that Vault says it has ended one by one."""
+    facts: tuple[Accepted | Undeleted, ...] = ()
     """What a next undo must know, since nobody may tell it again."""
     lives: bool = False
     """Whether something lives that is no failure: a login on which nothing hangs, a token that ends by itself."""

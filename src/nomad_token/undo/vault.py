@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -49,13 +49,14 @@ def _with_lent(vault: Vault, below: str, ledger: Ledger, by: Means) -> Outcome:
             {lease.accessor_id: _lease_left(lease, "`vault-token` was not handed over again.") for lease in leases},
         )
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, token, lease, by))]
+    ended = _others(leases, failures)
     if not failures:
-        return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}")
+        return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}", ended=ended)
     if not below and all(isinstance(failure, Refusal) and token_is_gone(failure) for _, failure in failures):
-        if ledger.undeleted:
-            return _left_before("`vault-token`", ledger.undeleted)
-        return Outcome(Ending.REVOKED, f"already gone: Vault no longer knows `vault-token`, nor {_the(leases, 'its')}")
-    return _but_left("Vault did not do it", _not_revoked(failures, below), undeleted=_undeleted(failures))
+        gone = f"already gone: Vault no longer knows `vault-token`, nor {_the(leases, 'its')}"
+        return Outcome(Ending.REVOKED, gone, ended=ended)
+    left = _but_left("Vault did not do it", _not_revoked(failures, below))
+    return replace(left, ended=ended, facts=_undeleted(failures))
 
 
 def _revoked_with(vault: Vault, token: SecretStr, lease: HeldLease, by: Means) -> Failure | None:
@@ -96,27 +97,20 @@ def _lease_left(lease: HeldLease, reason: str) -> str:
 def _undeleted(failures: Sequence[_Failed]) -> tuple[Undeleted, ...]:
     """Return those whose lease Vault tried to end, and could not, since Nomad did not delete the token."""
     return tuple(
-        Undeleted(accessor_id=lease.accessor_id, lease_id=lease.lease_id)
+        Undeleted(accessor_id=lease.accessor_id, lease_id=lease.lease_id, granted=False)
         for lease, failure in failures
         if isinstance(failure, Refusal) and FromVault.NOT_REVOKED in failure.said
     )
 
 
-def _but_left(line: str, left: Mapping[str, str], *, undeleted: tuple[Undeleted, ...] = ()) -> Outcome:
+def _others(leases: Sequence[HeldLease], failures: Sequence[_Failed]) -> frozenset[str]:
+    failed = {lease.lease_id for lease, _ in failures}
+    return frozenset(lease.lease_id for lease in leases if lease.lease_id not in failed)
+
+
+def _but_left(line: str, left: Mapping[str, str]) -> Outcome:
     """Return a failure of which leases without a login are left: their texts, by the accessors of their tokens."""
-    return Outcome(Ending.FAILED, line, left=list(left.values()), tokens_left=tuple(left), undeleted=undeleted)
-
-
-def _left_before(whose: str, undeleted: Sequence[Undeleted]) -> Outcome:
-    """Name what an earlier undo left: of a token that is gone Vault says nothing but that."""
-    left = {
-        fact.accessor_id: f"The Nomad token {fact.accessor_id} may live, and without an end: an earlier revoke left "
-        f"it, and Vault says no more of it.\nLook: nomad acl token info {pasted(fact.accessor_id)}; by hand: vault "
-        f"lease revoke {pasted(fact.lease_id)}"
-        for fact in undeleted
-    }
-    what = f"{len(left)} tokens" if len(left) > 1 else "a token"
-    return _but_left(f"Vault no longer knows {whose}, and an earlier revoke left {what} at Nomad", left)
+    return Outcome(Ending.FAILED, line, left=list(left.values()), tokens_left=tuple(left))
 
 
 def _without_login(leases: list[HeldLease], unanswered: list[Asked], by: Means) -> Outcome:
@@ -142,21 +136,18 @@ def _login_lost(asked: Asked) -> str:
 def _with_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
     leases = ledger.leases
-    confirmed, failures = _revoke_leases(vault, login, leases, by)
-    outcome = _end_login(vault, ledger, login, by, confirmed=confirmed)
-    if not failures:
+    each = _revoke_leases(vault, login, leases, by)
+    ended, facts = frozenset(each.ended), _undeleted(each.undeleted)
+    outcome = replace(_end_login(vault, ledger, login, by, confirmed=each.confirmed), ended=ended, facts=facts)
+    if not facts or outcome.ending is Ending.FAILED:
         return outcome
-    undeleted = _undeleted(failures)
-    if outcome.ending is Ending.FAILED and not outcome.tokens_left:
-        return replace(outcome, undeleted=undeleted)
-    before = dict(zip(outcome.tokens_left, outcome.left, strict=True))
-    now = {
+    texts = {
         lease.accessor_id: f"The Nomad token {lease.accessor_id} may live, and without an end. {_reason(failure)}\n"
         f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
-        for lease, failure in failures
+        for lease, failure in each.undeleted
     }
     line = f"Vault ended the login, and could not delete {'a token' if leases[1:] else 'the token'} at Nomad"
-    return replace(_but_left(line, before | now, undeleted=undeleted), notices=outcome.notices)
+    return replace(_but_left(line, texts), notices=outcome.notices, ended=ended, facts=facts)
 
 
 def _with_login_above(vault: Vault, below: str, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
@@ -164,12 +155,12 @@ def _with_login_above(vault: Vault, below: str, ledger: Ledger, login: HeldLogin
     leases = ledger.leases
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, login.token, lease, by))]
     # Nothing hangs on the login: where it lives on, that is told apart from the leases.
-    outcome = _end_login(vault, ledger, login, by, confirmed=True)
+    outcome = replace(_end_login(vault, ledger, login, by, confirmed=True), ended=_others(leases, failures))
     if not failures:
         return outcome
     line = f"Vault did not revoke {_the(leases)}, and in another namespace none ends with the login"
     left = _but_left(line, _not_revoked(failures, below))
-    return replace(left, notices=outcome.notices, lives=outcome.lives)
+    return replace(left, notices=outcome.notices, lives=outcome.lives, ended=outcome.ended)
 
 
 def _end_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means, *, confirmed: bool) -> Outcome:
@@ -184,8 +175,6 @@ def _end_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means, *, con
         patiently(revoke_self, of_repeatable, clock=by.clock, deadline=by.deadline)
     except Failure as failure:
         if isinstance(failure, Refusal) and token_is_gone(failure):
-            if ledger.undeleted and not confirmed:
-                return _left_before("the login", ledger.undeleted)
             return _gone(login, by, used=bool(leases or unanswered))
         if confirmed or not (leases or unanswered):
             done = f"Vault revoked {_the(leases)}" if leases else "no token was minted"
@@ -213,36 +202,48 @@ def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
     return Outcome(Ending.REVOKED, "no token was minted", notices=[notice])
 
 
-def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> tuple[bool, list[_Failed]]:
-    """Revoke *leases* one by one where a policy allows it.
+@dataclass(slots=True)
+class _Each:
+    """What came of leases that were revoked one by one."""
 
-    Returns whether Nomad's deletes are all confirmed, and those that Nomad did not do, with what Vault says of it.
+    confirmed: bool = False
+    """Whether Nomad's deletes are all confirmed."""
+    ended: set[str] = field(default_factory=set)
+    """The leases whose tokens are dead, by their ids."""
+    undeleted: list[_Failed] = field(default_factory=list)
+    """Those of which Vault says that Nomad did not do it."""
+
+
+def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> _Each:
+    """Revoke *leases* one by one where a policy allows it.
 
     A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
     comes next, takes the leases along in any case, and some time is kept for it.
     """
-    undeleted: list[_Failed] = []
+    each = _Each()
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
-        return False, undeleted
+        return each
     with suppress(Failure):
         if not vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
-            return False, undeleted
+            return each
         confirmed = True
         for lease in leases:
             if by.deadline.left() < _FOR_THE_LOGIN:
-                return False, undeleted
+                return each
             try:
                 vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
             except Refusal as refusal:
                 if FromVault.NOT_REVOKED not in refusal.said:
                     raise
-                # A token that somebody deleted keeps its lease in Vault, and is dead all the same.
                 confirmed = False
                 if FromNomad.ALREADY_GONE not in refusal.said:
-                    undeleted.append((lease, refusal))
-        return confirmed, undeleted
-    return False, undeleted
+                    each.undeleted.append((lease, refusal))
+                    continue
+            # A token that somebody deleted keeps its lease in Vault, and is dead all the same.
+            each.ended.add(lease.lease_id)
+        each.confirmed = confirmed
+    return each
 
 
 def _the(leases: list[HeldLease], article: str = "the") -> str:

@@ -11,9 +11,9 @@ from fakes import DENIED, GONE, GONE_ANEW, VAULT, FakeClock, Fault, Faults, vaul
 from nomad_token.clients.http import Connections
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
-from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Undeleted
+from nomad_token.revoke import undo
+from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Undeleted
 from nomad_token.undo.outcome import Ending, Means, Outcome
-from nomad_token.undo.vault import undo_at_vault
 
 LENT, OWN = SecretStr("s.lentlentlent"), SecretStr("s.ownownown")
 MAY, REVOKE, END = "sys/capabilities-self", "sys/leases/revoke", "auth/token/revoke-self"
@@ -51,7 +51,7 @@ class Store:
 
     def undeleted(self, number: int = 1) -> Undeleted:
         """Return what is saved of a lease that Vault could not end at Nomad."""
-        return Undeleted(accessor_id=accessor(number), lease_id=self.lease(number).lease_id)
+        return Undeleted(accessor_id=accessor(number), lease_id=self.lease(number).lease_id, granted=False)
 
     def login(self, *, life: float | None = 3600, uses: int = 0, name: str = "a1") -> HeldLogin:
         """Return what is saved of a login; *life* in seconds, None for ever."""
@@ -70,7 +70,16 @@ class Store:
         """Undo *facts*."""
         connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
         by = Means(connections, self.clock, Deadline(self.clock, seconds), lent)
-        return undo_at_vault(self.place, Ledger(facts), by, lent=is_lent)
+        plan = Plan(
+            mint="0badcafe",
+            vault=self.place,
+            nomad=None,
+            lent="vault-token" if is_lent else "",
+            revoke=True,
+            on_revoke_failure="warn",
+            summary="never",
+        )
+        return undo(Ledger(facts), plan, by)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/v1/")
@@ -96,6 +105,11 @@ class Store:
         if not self.place.below:
             self.alive = {lease: owner for lease, owner in self.alive.items() if owner != token}
         return httpx.Response(204)
+
+
+def ended(leases: int) -> frozenset[str]:
+    """Return the ids of the first *leases*."""
+    return frozenset(f"nomad/creds/deploy/{number}" for number in range(1, leases + 1))
 
 
 def left(number: int, reason: str) -> str:
@@ -126,7 +140,7 @@ def test_what_was_lent_is_not_revoked(leases: int, told: str) -> None:
     store = Store(leases, LENT)
     outcome = store.undone(*map(store.lease, range(1, leases + 1)), lent=LENT, is_lent=True)
 
-    assert outcome == Outcome(Ending.REVOKED, f"Vault revoked {told}")
+    assert outcome == Outcome(Ending.REVOKED, f"Vault revoked {told}", ended=ended(leases))
     assert store.requests == [REVOKE] * leases
     assert (store.alive, LENT.get_secret_value() in store.tokens) == ({}, True)
 
@@ -247,7 +261,7 @@ def test_leases_and_then_the_login(leases: int, told: str) -> None:
     store = Store(leases)
     outcome = store.undone(store.login(), *map(store.lease, range(1, leases + 1)))
 
-    assert outcome == Outcome(Ending.REVOKED, f"Vault revoked {told}")
+    assert outcome == Outcome(Ending.REVOKED, f"Vault revoked {told}", ended=ended(leases))
     assert store.requests == [MAY, *[REVOKE] * leases, END]
 
 
@@ -267,7 +281,7 @@ def test_a_lease_that_nomad_keeps() -> None:
     store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
     assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(1),))
-    assert outcome.undeleted == (store.undeleted(1),)
+    assert outcome.facts == (store.undeleted(1),)
     assert outcome.line == "Vault ended the login, and could not delete a token at Nomad"
     assert outcome.left == [undeleted(1, f"Vault at {VAULT}: failed to revoke entry: x")]
     assert store.requests == [MAY, REVOKE, REVOKE, END]
@@ -280,8 +294,8 @@ def test_a_lease_that_nomad_kept_before(life: float) -> None:
     store.tokens.clear()
     outcome = store.undone(store.login(life=life), store.lease(1), store.lease(2), store.undeleted(2))
 
-    assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(2),))
-    assert outcome.line == "Vault no longer knows the login, and an earlier revoke left a token at Nomad"
+    assert outcome.ending is Ending.FAILED
+    assert outcome.line.endswith(", and an earlier revoke left a token at Nomad")
     assert outcome.left == [BEFORE.format(accessor(2), 2)]
 
 
@@ -291,7 +305,8 @@ def test_two_that_nomad_kept_before() -> None:
     store.tokens.clear()
     outcome = store.undone(store.login(), store.lease(1), store.undeleted(1), store.undeleted(2))
 
-    assert outcome.line == "Vault no longer knows the login, and an earlier revoke left 2 tokens at Nomad"
+    gone = "already gone: Vault no longer knows the login"
+    assert outcome.line == f"{gone}, and an earlier revoke left 2 tokens at Nomad"
     assert outcome.left == [BEFORE.format(accessor(number), number) for number in (1, 2)]
 
 
@@ -300,7 +315,7 @@ def test_what_nomad_kept_before_and_not_now() -> None:
     store = Store()
     outcome = store.undone(store.login(), store.lease(), store.undeleted())
 
-    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the lease")
+    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the lease", ended=ended(1))
 
 
 def test_what_nomad_kept_before_and_what_it_keeps_now() -> None:
@@ -310,9 +325,8 @@ def test_what_nomad_kept_before_and_what_it_keeps_now() -> None:
     store.faults.before(END, DEAD)
     outcome = store.undone(store.login(), store.lease(1), store.lease(2), store.undeleted(2))
 
-    assert outcome.tokens_left == (accessor(2), accessor(1))
-    assert [text.splitlines()[0][-2:] for text in outcome.left] == ["t.", " x"]
-    assert outcome.undeleted == (store.undeleted(1),)
+    assert [text.splitlines()[0][-2:] for text in outcome.left] == [" x", "t."]
+    assert outcome.facts == (store.undeleted(1),)
 
 
 def test_what_was_lent_is_gone_and_a_token_was_left_before() -> None:
@@ -321,7 +335,8 @@ def test_what_was_lent_is_gone_and_a_token_was_left_before() -> None:
     store.tokens.clear()
     outcome = store.undone(store.lease(), store.undeleted(), lent=LENT, is_lent=True)
 
-    assert outcome.line == "Vault no longer knows `vault-token`, and an earlier revoke left a token at Nomad"
+    gone = "already gone: Vault no longer knows `vault-token`, nor its lease"
+    assert outcome.line == f"{gone}, and an earlier revoke left a token at Nomad"
     assert outcome.left == [BEFORE.format(accessor(1), 1)]
 
 
@@ -333,7 +348,7 @@ def test_what_was_lent_and_what_is_to_be_known(said: str, kept: bool) -> None:  
     outcome = store.undone(store.lease(), lent=LENT, is_lent=True)
 
     assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(1),))
-    assert outcome.undeleted == ((store.undeleted(),) if kept else ())
+    assert outcome.facts == ((store.undeleted(),) if kept else ())
 
 
 def test_what_was_lent_and_a_token_that_is_gone() -> None:
@@ -372,7 +387,7 @@ def test_a_lease_that_nomad_keeps_and_a_login_that_lives() -> None:
     outcome = store.undone(store.login(), store.lease())
 
     assert (outcome.ending, outcome.line) == (Ending.FAILED, "Vault did not do it")
-    assert (outcome.tokens_left, outcome.undeleted) == ((), (store.undeleted(),))
+    assert (outcome.tokens_left, outcome.facts) == ((), (store.undeleted(),))
 
 
 def test_a_login_alone() -> None:
@@ -422,6 +437,7 @@ def test_the_end_of_the_login_is_not_answered() -> None:
             )
         ],
         lives=True,
+        ended=ended(1),
     )
 
 
@@ -502,7 +518,7 @@ def test_a_lease_in_another_namespace() -> None:
     store = Store(2, namespace="ns/app", login="ns")
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
 
-    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the 2 leases")
+    assert outcome == Outcome(Ending.REVOKED, "Vault revoked the 2 leases", ended=ended(2))
     assert store.requests == [REVOKE, REVOKE, END]
     assert store.namespaces == ["ns/app", "ns/app", "ns"]
 
