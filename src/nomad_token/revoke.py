@@ -74,7 +74,7 @@ def _believed(death: Death, held: HeldLease | HeldToken, outcome: Outcome, ledge
     if death is Death.SEEN:
         return Death.PROVEN
     doubted = outcome.ending is Ending.FAILED and (not outcome.tokens_left or held.accessor_id in outcome.tokens_left)
-    if death is Death.PROVEN and doubted and isinstance(held, HeldLease) and held.accessor_id not in ledger.accepted:
+    if death is Death.PROVEN and doubted and held.accessor_id not in ledger.accepted:
         return Death.UNKNOWN
     return death
 

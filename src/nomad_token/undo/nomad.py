@@ -1,7 +1,5 @@
 """The undo of what Nomad granted itself: only a management token deletes tokens (api-contract 2.7)."""
 
-from dataclasses import replace
-
 from pydantic import SecretStr
 
 from nomad_token.clients.failures import Failure, Refusal
@@ -19,11 +17,7 @@ def undo_at_nomad(place: NomadPlace, ledger: Ledger, by: Means) -> Outcome:
     if not tokens:
         return _unanswered(nomad, unanswered, by)
     outcomes = [_delete(nomad, token, by) for token in tokens]
-    failed = [each for each in outcomes if each.ending is Ending.FAILED]
-    if not failed:
-        return outcomes[0]
-    left = [text for each in failed for text in each.left]
-    return replace(failed[0], left=left, tokens_left=tuple(one for each in failed for one in each.tokens_left))
+    return next((each for each in outcomes if each.ending is Ending.FAILED), outcomes[0])
 
 
 def _delete(nomad: Nomad, token: HeldToken, by: Means) -> Outcome:
@@ -44,7 +38,7 @@ def _delete(nomad: Nomad, token: HeldToken, by: Means) -> Outcome:
             f"The Nomad token {token.accessor_id} may live; it ends {ends}. {_reason(failure)}\n"
             f"By hand: nomad acl token delete {pasted(token.accessor_id)}"
         )
-        return Outcome(Ending.FAILED, "Nomad did not delete it", left=[left], tokens_left=(token.accessor_id,))
+        return Outcome(Ending.FAILED, "Nomad did not delete it", left=[left])
     return Outcome(Ending.REVOKED, "Nomad deleted it")
 
 
