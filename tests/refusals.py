@@ -72,7 +72,7 @@ def without_rules(lab: Lab) -> None:
 
 
 def skewed(lab: Lab) -> None:
-    """Put Vault's clock an hour back."""
+    """Put Vault's clock an hour back, and half a minute: what is told in hours is told without seconds."""
     lab.vault.clock.offset -= 3630
 
 

@@ -74,9 +74,7 @@ class Custody:
 
     def renewed(self, fact: Renewed) -> None:
         """Save that something lives longer, while that takes no room from what must be saved."""
-        self.ledger.add(fact)
-        if self._bytes < MOST_BYTES // 2:
-            self._save(fact)
+        self._add_where_there_is_room(fact)
 
     def settle(self) -> None:
         """Save that nothing of this mint is alive any more."""
@@ -84,11 +82,8 @@ class Custody:
 
     def accepted(self, accessor_id: str) -> None:
         """Save that Nomad has accepted a token; where there is no room for it, an undo believes Nomad less."""
-        fact = Accepted(accessor_id=accessor_id)
-        self.ledger.add(fact)
-        if self._bytes < MOST_BYTES // 2:
-            with suppress(OSError):
-                self._save(fact)
+        with suppress(OSError):
+            self._add_where_there_is_room(Accepted(accessor_id=accessor_id))
 
     def learnt(self, facts: Iterable[Accepted | Undeleted]) -> None:
         """Save what an undo tells the next one, where that is not known yet. Raises `OSError`."""
@@ -96,6 +91,11 @@ class Custody:
         for fact in fresh:  # all of them are known here, though the first can't be saved
             self.ledger.add(fact)
         for fact in fresh:
+            self._save(fact)
+
+    def _add_where_there_is_room(self, fact: Accepted | Renewed) -> None:
+        self.ledger.add(fact)
+        if self._bytes < MOST_BYTES // 2:
             self._save(fact)
 
     def _add(self, fact: Asked | NothingMade | Settled) -> None:

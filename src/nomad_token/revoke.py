@@ -33,7 +33,7 @@ def undo(ledger: Ledger, plan: Plan, by: Means) -> Outcome:
 def _proven(outcome: Outcome, plan: Plan, ledger: Ledger, by: Means) -> tuple[Outcome, set[str]]:
     """Have Nomad say that the tokens are dead; its word counts more than Vault's 204, which is given in advance.
 
-    Returns the accessors of those that are, too.
+    Returns the outcome with that, and the accessors of the tokens that are proven dead.
     """
     held: list[HeldLease | HeldToken] = [*ledger.leases, *ledger.tokens]
     if plan.nomad is None or not held or outcome.ending is Ending.LEFT_TO_END:
@@ -41,16 +41,16 @@ def _proven(outcome: Outcome, plan: Plan, ledger: Ledger, by: Means) -> tuple[Ou
     nomad = Nomad(by.connect(plan.nomad), plan.nomad)
     began = by.clock.monotonic()
     deaths = [
-        (each, _believed(wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline), each, outcome, ledger))
+        (each, _worth(wait_until_refused(nomad, each, clock=by.clock, deadline=by.deadline), each, outcome, ledger))
         for each in held
     ]
     dead = {each.accessor_id for each, death in deaths if death is Death.PROVEN}
-    outcome.facts = tuple(fact for fact in outcome.facts if fact.accessor_id not in dead)
+    outcome = replace(outcome, facts=tuple(fact for fact in outcome.facts if fact.accessor_id not in dead))
     if len(dead) == len(held) and dead.issuperset(outcome.tokens_left):
         if outcome.ending is Ending.FAILED and not outcome.tokens_left:
             # The token is dead; what may live is the login, which can mint again.
-            outcome.line += f", but Nomad refuses the token{'s' if held[1:] else ''}"
-            return outcome, dead
+            line = f"{outcome.line}, but Nomad refuses the token{'s' if held[1:] else ''}"
+            return replace(outcome, line=line), dead
         spent = 1000 * (by.clock.monotonic() - began)
         ending = Ending.EXPIRED if outcome.ending is Ending.EXPIRED else Ending.REVOKED
         proof = f"Nomad refuses {'them' if held[1:] else 'it'} (proven in {spent:.0f} ms)"
@@ -66,7 +66,7 @@ def _proven(outcome: Outcome, plan: Plan, ledger: Ledger, by: Means) -> tuple[Ou
     return outcome, dead
 
 
-def _believed(death: Death, held: HeldLease | HeldToken, outcome: Outcome, ledger: Ledger) -> Death:
+def _worth(death: Death, held: HeldLease | HeldToken, outcome: Outcome, ledger: Ledger) -> Death:
     """Return what a *death* is worth: against Vault's word, a Nomad must have seen the token alive.
 
     Another cluster refuses it as well.

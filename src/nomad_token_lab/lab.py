@@ -199,7 +199,7 @@ class Lab:
     def _client(self, server: ServerName, addr: str, headers: dict[str, str]) -> httpx.Client:
         if isinstance(self._servers, InMemory):
             return httpx.Client(base_url=addr, headers=headers, transport=Transport(self._servers), trust_env=False)
-        # Loopback: no proxy of the environment, and no CA bundle to load.
+        # Loopback: no proxy of the environment, and no CA bundle to load; a real server there may take its time.
         context = _unverifying(self._tls[server]) if server in self._tls else False
         return httpx.Client(base_url=addr, headers=headers, trust_env=False, verify=context, timeout=30)
 

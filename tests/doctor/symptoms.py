@@ -10,6 +10,8 @@ from refusals import claims, fault, jwt_role, switch, write
 Arrange = Callable[[Lab], None]
 Who = Literal["job", "desk", "both"]
 QUICK: Final = ("--role", "deployer", "--vault-auth-role", "deploy-app")
+HOUR: Final = 3630.0
+"""Seconds by which a clock is off, and half a minute more: what is told in hours is told without seconds."""
 DENIED: Final = Answer(403, "Permission denied", content_type="text/plain")
 
 
@@ -102,21 +104,21 @@ SYMPTOMS: Final = [
     ),
     Symptom(
         "Vault's clock is an hour behind",
-        off("vault", -3630),
+        off("vault", -HOUR),
         "login",
         ("not yet valid", "The clocks of Vault and of the id token's issuer disagree", "Vault's clock is 1 h behind"),
         75,
     ),
     Symptom(
         "Vault's clock is an hour behind, seen from a desk",
-        off("vault", -3630),
+        off("vault", -HOUR),
         "vault clock",
         ("Vault's clock is 1 h behind",),
         0,
         who="desk",
         verdict="warning",
     ),
-    Symptom("Nomad's clock is ahead", off("nomad", 3630), "nomad clock", ("1 h ahead",), 0, verdict="warning"),
+    Symptom("Nomad's clock is ahead", off("nomad", HOUR), "nomad clock", ("1 h ahead",), 0, verdict="warning"),
     Symptom(
         "another audience",
         lambda _: None,

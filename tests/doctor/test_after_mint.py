@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.symptoms import Arrange, all_of, off
+from doctor.symptoms import HOUR, Arrange, all_of, off
 from jobs import nothing_lives, on, quick_start
 from nomad_token_lab import Answer, Fault, Lab
 from nomad_token_lab.faults import Silence
@@ -35,10 +35,10 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.parametrize(
     ("arrange", "changed", "says"),
     [
-        (off("vault", -3630), {}, "vault clock. Vault's clock is 1 h behind"),
+        (off("vault", -HOUR), {}, "vault clock. Vault's clock is 1 h behind"),
         (all_of(UNREACHED, switch("nomad", "leader", on=False)), {}, "leader. Nomad at NOMAD has no leader."),
         (UNREACHED, {"nomad-addr": "http://127.0.0.1:2"}, "nomad address. No answer from http://127.0.0.1:2"),
-        (all_of(DENIED, off("nomad", 3630)), {}, "nomad clock. Nomad's clock is 1 h ahead"),
+        (all_of(DENIED, off("nomad", HOUR)), {}, "nomad clock. Nomad's clock is 1 h ahead"),
     ],
     ids=["vault's clock", "no leader", "nomad is away for both", "nomad's clock"],
 )

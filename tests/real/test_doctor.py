@@ -82,7 +82,7 @@ def leaderless(lab: RealLab) -> None:
 
 
 def skewed(lab: RealLab) -> None:
-    """Put Nomad's clock off."""
+    """Put Nomad's clock off, by an hour and half a minute: what is told in hours is told without seconds."""
     lab.nomad.clock.offset += 3630
 
 

@@ -501,6 +501,26 @@ def test_cancel_in_a_wait() -> None:
     assert world.alive == []
 
 
+@pytest.mark.parametrize(
+    ("inputs", "is_enough"),
+    [
+        ({"min_ttl": "30m"}, True),
+        ({"min_ttl": "1801s"}, True),
+        ({"min_ttl": "1802s"}, False),
+        ({"max_ttl": "30m"}, True),
+        ({"max_ttl": "1799s"}, False),
+    ],
+)
+def test_life_to_the_second(inputs: dict[str, str], is_enough: bool) -> None:  # noqa: FBT001 - a column
+    """A lease of 30 min is one of 30 min, though a moment has passed and its end came in whole seconds."""
+    world = World(None, **inputs)
+    if is_enough:
+        assert minted(world).platform.exported
+    else:
+        with pytest.raises(Refused, match=f"would live for 30 min 1 s, and `{next(iter(inputs)).replace('_', '-')}`"):
+            minted(world)
+
+
 def test_cancel_as_a_failure_is_handled() -> None:
     """A first signal that comes between a failure and its undo does not keep the undo from being done."""
     world = World(min_ttl="5h")

@@ -77,8 +77,9 @@ def child(
     Each is sent once the one before has come, but for those that are *ignored*.
     """
     script = _PRELUDE.format(body=textwrap.indent(textwrap.dedent(body), " " * 8), signals=signals, after=after)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", script], text=True, **pipes) as process:  # type: ignore[call-overload] # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline() == "ready\n"

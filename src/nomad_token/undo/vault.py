@@ -49,7 +49,7 @@ def _with_lent(vault: Vault, below: str, ledger: Ledger, by: Means) -> Outcome:
             {lease.accessor_id: _lease_left(lease, "`vault-token` was not handed over again.") for lease in leases},
         )
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, token, lease, by))]
-    ended = _others(leases, failures)
+    ended = _ended(leases, failures)
     if not failures:
         return Outcome(Ending.REVOKED, f"Vault revoked {_the(leases)}", ended=ended)
     if not below and all(isinstance(failure, Refusal) and token_is_gone(failure) for _, failure in failures):
@@ -103,7 +103,8 @@ def _undeleted(failures: Sequence[_Failed]) -> tuple[Undeleted, ...]:
     )
 
 
-def _others(leases: Sequence[HeldLease], failures: Sequence[_Failed]) -> frozenset[str]:
+def _ended(leases: Sequence[HeldLease], failures: Sequence[_Failed]) -> frozenset[str]:
+    """Return the ids of the *leases* that are not among the *failures*."""
     failed = {lease.lease_id for lease, _ in failures}
     return frozenset(lease.lease_id for lease in leases if lease.lease_id not in failed)
 
@@ -136,15 +137,15 @@ def _login_lost(asked: Asked) -> str:
 def _with_login(vault: Vault, ledger: Ledger, login: HeldLogin, by: Means) -> Outcome:
     """Revoke the leases where allowed, which reports Nomad's refusal; then the login, which takes them along."""
     leases = ledger.leases
-    each = _revoke_leases(vault, login, leases, by)
-    ended, facts = frozenset(each.ended), _undeleted(each.undeleted)
-    outcome = replace(_end_login(vault, ledger, login, by, confirmed=each.confirmed), ended=ended, facts=facts)
+    came = _revoke_leases(vault, login, leases, by)
+    ended, facts = frozenset(came.ended), _undeleted(came.undeleted)
+    outcome = replace(_end_login(vault, ledger, login, by, confirmed=came.confirmed), ended=ended, facts=facts)
     if not facts or outcome.ending is Ending.FAILED:
         return outcome
     texts = {
         lease.accessor_id: f"The Nomad token {lease.accessor_id} may live, and without an end. {_reason(failure)}\n"
         f"Vault goes on trying for some minutes; by hand: vault lease revoke {pasted(lease.lease_id)}"
-        for lease, failure in each.undeleted
+        for lease, failure in came.undeleted
     }
     line = f"Vault ended the login, and could not delete {'a token' if leases[1:] else 'the token'} at Nomad"
     return replace(_but_left(line, texts), notices=outcome.notices, ended=ended, facts=facts)
@@ -155,7 +156,7 @@ def _with_login_above(vault: Vault, below: str, ledger: Ledger, login: HeldLogin
     leases = ledger.leases
     failures = [(lease, failure) for lease in leases if (failure := _revoked_with(vault, login.token, lease, by))]
     # Nothing hangs on the login: where it lives on, that is told apart from the leases.
-    outcome = replace(_end_login(vault, ledger, login, by, confirmed=True), ended=_others(leases, failures))
+    outcome = replace(_end_login(vault, ledger, login, by, confirmed=True), ended=_ended(leases, failures))
     if not failures:
         return outcome
     line = f"Vault did not revoke {_the(leases)}, and in another namespace none ends with the login"
@@ -203,7 +204,7 @@ def _gone(login: HeldLogin, by: Means, *, used: bool) -> Outcome:
 
 
 @dataclass(slots=True)
-class _Each:
+class _OneByOne:
     """What came of leases that were revoked one by one."""
 
     confirmed: bool = False
@@ -214,23 +215,23 @@ class _Each:
     """Those of which Vault says that Nomad did not do it."""
 
 
-def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> _Each:
+def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: Means) -> _OneByOne:
     """Revoke *leases* one by one where a policy allows it.
 
     A denied call would raise an alarm in an audit log, so Vault is asked first. A token with few uses has none to
     spare: one a lease was used up by its read, and one is for its end. Nothing is tried twice: the login's end, which
     comes next, takes the leases along in any case, and some time is kept for it.
     """
-    each = _Each()
+    came = _OneByOne()
     if not leases or 0 < login.uses < 2 * len(leases) + 2:
-        return each
+        return came
     with suppress(Failure):
         if not vault.may(login.token, "update", "sys/leases/revoke", read_seconds=by.share()):
-            return each
+            return came
         confirmed = True
         for lease in leases:
             if by.deadline.left() < _FOR_THE_LOGIN:
-                return each
+                return came
             try:
                 vault.revoke_lease(login.token, lease.lease_id, read_seconds=by.share())
             except Refusal as refusal:
@@ -238,12 +239,12 @@ def _revoke_leases(vault: Vault, login: HeldLogin, leases: list[HeldLease], by: 
                     raise
                 confirmed = False
                 if FromNomad.ALREADY_GONE not in refusal.said:
-                    each.undeleted.append((lease, refusal))
+                    came.undeleted.append((lease, refusal))
                     continue
             # A token that somebody deleted keeps its lease in Vault, and is dead all the same.
-            each.ended.add(lease.lease_id)
-        each.confirmed = confirmed
-    return each
+            came.ended.add(lease.lease_id)
+        came.confirmed = confirmed
+    return came
 
 
 def _the(leases: list[HeldLease], article: str = "the") -> str:

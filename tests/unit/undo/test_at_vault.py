@@ -280,6 +280,7 @@ def test_a_lease_that_nomad_keeps() -> None:
     store = Store(2)
     store.faults.before(REVOKE, vault_error(400, "failed to revoke entry: x"))
     outcome = store.undone(store.login(), store.lease(1), store.lease(2))
+
     assert (outcome.ending, outcome.tokens_left) == (Ending.FAILED, (accessor(1),))
     assert outcome.facts == (store.undeleted(1),)
     assert outcome.line == "Vault ended the login, and could not delete a token at Nomad"
