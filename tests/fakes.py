@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
 from nomad_token.clients.http import Connections
 from nomad_token.clients.nomad import NomadPlace
@@ -20,6 +19,7 @@ from nomad_token.errors import InputError, NoIdentity
 from nomad_token.order import Order, read_order
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Export, Kept, Level
+from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Plan, loads
 

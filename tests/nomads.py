@@ -11,10 +11,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 import httpx
-from pydantic import SecretStr
 
 import processes
 from answers import within
+from nomad_token.secret import SecretStr
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VERSIONS: Final = ("1.4.3", "1.6.3")

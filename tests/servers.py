@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from pydantic import SecretStr
 
 from certificates import Authority, Pair
+from nomad_token.secret import SecretStr
 from processes import START_LIMIT, Missing, built, free_ports, running, wait_until, wait_until_it_listens
 
 _SOURCES: Final = Path(__file__).parent / "real"

@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.http import READ_SECONDS
 from nomad_token.clients.nomad import Minted
@@ -24,6 +22,7 @@ from nomad_token.leases.refusals import explain
 from nomad_token.operating import acls_are_off
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
 from nomad_token.said import FromNomad
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
 from nomad_token.unreachable import no_answer
 

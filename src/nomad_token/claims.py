@@ -5,8 +5,7 @@ import binascii
 import json
 from typing import Final
 
-from pydantic import SecretStr
-
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 
 _SHOWN: Final = ("iss", "sub", "aud", "repository_id", "ref", "event_name", "environment", "job_workflow_ref")

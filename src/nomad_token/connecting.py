@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
-from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from nomad_token.clients.http import Own
 from nomad_token.clients.tls import Tls, context
 from nomad_token.errors import InputError
 from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.secret import SecretStr
 
 ReadFile = Callable[[str], str]
 """Read a file that an input names, where the platform says that it is. Raises `InputError`."""

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from pydantic import SecretStr
-
+from nomad_token.secret import SecretStr
 from nomad_token.value import Value
 
 
-class Credential(Value):
+class Credential(Value, kw_only=True):
     """A Nomad token, and what is known of it."""
 
     secret: SecretStr

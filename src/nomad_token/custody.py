@@ -4,11 +4,10 @@ import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
-from pydantic import SecretStr
-
 from nomad_token.errors import InputError
 from nomad_token.platforms.base import Platform
 from nomad_token.seal import sealed
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN, Signals
 from nomad_token.state import (
     MOST_BYTES,

@@ -9,7 +9,7 @@ from nomad_token.inputs import JobInputs
 from nomad_token.platforms.base import Export
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from nomad_token.secret import SecretStr
 
 
 def exported(credentials: Sequence[Credential], job: JobInputs, places: dict[str, str]) -> Export:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from nomad_token.clients.nomad import Nomad
 from nomad_token.clock import Deadline, pauses
@@ -23,8 +23,9 @@ from nomad_token.platforms.base import Kept, Level, Platform
 from nomad_token.report import named, report
 from nomad_token.revoke import SECONDS as UNDO_SECONDS
 from nomad_token.revoke import undo
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import Ledger, Plan
+from nomad_token.state import Ledger, Plan, Server
 from nomad_token.text import in_summary, shown
 from nomad_token.undo.outcome import Ending, Outcome
 from nomad_token.undo.outcome import Means as UndoMeans
@@ -163,7 +164,7 @@ class Minting:
                 f"Nomad knows no policy {names}: it takes such a name without a word, and grants nothing for it. "
                 "Compare with: nomad acl policy list",
             )
-        return credential.model_copy(update={"type": token.type, "policies": token.policies, "verified": True})
+        return replace(credential, type=token.type, policies=token.policies, verified=True)
 
     def places(self) -> dict[str, str]:
         """Place the files for the next steps, and return all variables that say how Nomad is reached there."""
@@ -270,8 +271,14 @@ def _plan(order: Order) -> Plan:
         grants=order.nomad if order.vault is None else None,
         lent=order.issuer.lent()[0],
         nomad=None if order.job.verify == "off" else order.nomad,
-        own=tuple(name for name, place in (("vault", order.vault), ("nomad", order.nomad)) if place in order.own),
+        own=_own(order),
         revoke=order.job.revoke,
         on_revoke_failure=order.job.on_revoke_failure,
         summary=order.job.summary,
     )
+
+
+def _own(order: Order) -> tuple[Server, ...]:
+    """Name the servers to which something of our own is brought along."""
+    brought: dict[Server, bool] = {"vault": order.vault in order.own, "nomad": order.nomad in order.own}
+    return tuple(name for name, is_brought in brought.items() if is_brought)

@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Own
 from nomad_token.clients.tls import Tls
 from nomad_token.connecting import NomadConnection, path_in
 from nomad_token.platforms.base import Platform
+from nomad_token.secret import SecretStr
 
 _CA, _CERTIFICATE, _KEY = "NOMAD_CACERT", "NOMAD_CLIENT_CERT", "NOMAD_CLIENT_KEY"
 _FILES: Final = {_CA: "ca.pem", _CERTIFICATE: "client.pem", _KEY: "client-key.pem"}

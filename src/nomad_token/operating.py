@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.http import READ_SECONDS, Own, Place
 from nomad_token.clients.nomad import NomadPlace
@@ -23,6 +21,7 @@ from nomad_token.outside import Outside
 from nomad_token.places import NomadInputs, VaultInputs
 from nomad_token.platforms.base import Platform
 from nomad_token.said import FromNomad
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.unreachable import no_answer
 

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, SecretStr
+from msgspec import structs
+from pydantic import AfterValidator
 
 from nomad_token import next_steps
 from nomad_token.clients.http import Own, Place, origin
@@ -19,6 +20,7 @@ from nomad_token.issuers import ISSUERS
 from nomad_token.issuers.base import Issuer
 from nomad_token.places import NomadInputs
 from nomad_token.platforms.base import Level, Platform
+from nomad_token.secret import SecretStr
 from nomad_token.told import Told
 from nomad_token.vault_auth import METHODS
 
@@ -192,7 +194,7 @@ def connected(
     inputs = kind.read(platform.lookup)
     tls, brought = inputs.tls(platform.read_file), inputs.own(platform.read_file)
     inputs.check(tls, brought)
-    connected = place.model_copy(update={"tls": tls})
+    connected = structs.replace(place, tls=tls)
     if proxy := platform.proxy(place.address):
         platform.say(f"Requests to {place.address} go through the proxy {origin(proxy)}.")
     if tls.skip_verify and place.address.startswith("https:"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from nomad_token.clients.http import Own, Place, origin
 from nomad_token.clients.tls import Tls
@@ -16,6 +16,7 @@ from nomad_token.platforms.base import Kept, Level, Platform
 from nomad_token.report import named, report
 from nomad_token.revoke import SECONDS, undo
 from nomad_token.seal import genuine, next_number, sealed
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Accepted, Ledger, Plan, Undeleted, dumps, read_ledger
 from nomad_token.undo.outcome import Ending, Means, Outcome
@@ -116,7 +117,7 @@ def _revoke(kept: Kept, known: Believed, platform: Platform, outside: Outside, *
     if known.unreadable:
         outcome.notices.append("A part of what the mint saved can't be read: it was cut or changed on the way.")
     # What fails is told as an error at the end.
-    report(outcome, ledger, plan.model_copy(update={"on_revoke_failure": "fail"}) if strict else plan, platform)
+    report(outcome, ledger, replace(plan, on_revoke_failure="fail") if strict else plan, platform)
     return outcome.left
 
 

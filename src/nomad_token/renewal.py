@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Vault
 from nomad_token.clock import Clock
 from nomad_token.retry import Verdict, of_repeatable
+from nomad_token.secret import SecretStr
 from nomad_token.state import HeldLease, Ledger, Renewed
 from nomad_token.text import shown, span
 

@@ -5,8 +5,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from pydantic import SecretStr
-
 from nomad_token.child import Child
 from nomad_token.clients.vault import Vault
 from nomad_token.credential import Credential
@@ -17,6 +15,7 @@ from nomad_token.order import Order
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Level, Platform, plain
 from nomad_token.renewal import Renewal, living, of_lent
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import Renewed
 from nomad_token.text import shown

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from pydantic import SecretStr
+from nomad_token.secret import SecretStr
 
 _SEALED: Final = re.compile(r'(\{.*),"number":(\d{1,6}),"seal":"([0-9a-f]{64})"\}', re.ASCII)
 

@@ -8,50 +8,43 @@ from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AwareDatetime,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    TypeAdapter,
-)
+from msgspec import Meta
+from msgspec.json import Decoder, encode
+from msgspec.structs import replace
 
 from nomad_token.clients.nomad import NomadPlace
-from nomad_token.clients.plausible import UUID
+from nomad_token.clients.plausible import Accessor
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.seal import unsealed
-from nomad_token.value import Value
+from nomad_token.secret import SecretStr
+from nomad_token.value import Time, Value, as_secret
 
 VERSION: Final = 1
 MOST_BYTES: Final = 64 * 1024
 """The whole state of a mint: the runner hands it over in environment variables (Linux: 128 KiB each)."""
 
+Server = Literal["vault", "nomad"]
+Made = Literal["login", "creds", "token", "nomad login"]
+
 _ADDRESS: Final = re.compile(r"[^\s\x00-\x1f]{1,2000}")
 
-# `model_dump_json` writes a SecretStr as asterisks; what is kept here is kept to be used.
-InPlainText = Annotated[SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")]
 
-
-class _Fact(Value):
-    model_config = ConfigDict(extra="forbid")
-
+class _Fact(Value, kw_only=True, forbid_unknown_fields=True, tag_field="fact"):
     v: Literal[1] = VERSION
 
 
-class Plan(_Fact):
+class Plan(_Fact, kw_only=True, tag="plan"):
     """Every decision of the post-step, made by the mint: inputs may be somebody else's by then."""
 
-    fact: Literal["plan"] = "plan"
     mint: str
     vault: VaultPlace | None
     nomad: NomadPlace | None
     """None where Nomad is not to be asked."""
     grants: NomadPlace | None = None
     """The Nomad that grants tokens itself, for an issuer without Vault."""
-    lent: str = Field(default="", pattern="^(vault-token|nomad-management-token)?$")
+    lent: Annotated[str, Meta(pattern=r"^(vault-token|nomad-management-token)?\Z")] = ""
     """The input with the user's own credential that the undo needs: it is read again, and never saved."""
-    own: tuple[Literal["vault", "nomad"], ...] = ()
+    own: tuple[Server, ...] = ()
     """The servers to which a key or headers are brought along, which are read again from the inputs."""
     revoke: bool
     on_revoke_failure: Literal["warn", "fail"]
@@ -64,92 +57,79 @@ class Plan(_Fact):
         return {name: place.address for name, place in places.items() if place}
 
 
-class Asked(_Fact):
+class Asked(_Fact, kw_only=True, tag="asked"):
     """A request that makes something is about to be sent."""
 
-    fact: Literal["asked"] = "asked"
-    what: Literal["login", "creds", "token", "nomad login"]
+    what: Made
     path: str
     """The API path below `/v1/`: mount and role, or the auth method's."""
     named: str = ""
     """How the name of the Nomad token begins that this request makes."""
-    at: AwareDatetime
+    at: Time
 
 
-class NothingMade(_Fact):
+class NothingMade(_Fact, kw_only=True, tag="nothing made"):
     """The request that was asked last was answered, and made nothing."""
 
-    fact: Literal["nothing made"] = "nothing made"
 
-
-class HeldLogin(_Fact):
+class HeldLogin(_Fact, kw_only=True, tag="login"):
     """A Vault token of our own is there."""
 
-    fact: Literal["login"] = "login"
-    token: InPlainText
+    token: SecretStr
     accessor: str
-    ends: AwareDatetime | None
+    ends: Time | None
     uses: int
     """How often the token may still be used; 0 is without limit."""
 
 
-class HeldLease(_Fact):
+class HeldLease(_Fact, kw_only=True, tag="lease"):
     """A Nomad token is there, and the lease that ends it."""
 
-    fact: Literal["lease"] = "lease"
     lease_id: str
-    accessor_id: str = Field(pattern=UUID)
-    secret: InPlainText
-    ends: AwareDatetime
+    accessor_id: Accessor
+    secret: SecretStr
+    ends: Time
 
 
-class HeldToken(_Fact):
+class HeldToken(_Fact, kw_only=True, tag="token"):
     """A Nomad token is there that Nomad itself granted."""
 
-    fact: Literal["token"] = "token"
-    accessor_id: str = Field(pattern=UUID)
-    secret: InPlainText
-    ends: AwareDatetime | None
+    accessor_id: Accessor
+    secret: SecretStr
+    ends: Time | None
     manager: bool
     """Whether it is of type management, which may delete itself."""
 
 
-class Renewed(_Fact):
+class Renewed(_Fact, kw_only=True, tag="renewed"):
     """A login, or a lease, ends later than was said."""
 
-    fact: Literal["renewed"] = "renewed"
     lease_id: str = ""
     """Empty for the login."""
-    ends: AwareDatetime | None
+    ends: Time | None
 
 
-class Accepted(_Fact):
+class Accepted(_Fact, kw_only=True, tag="accepted"):
     """The Nomad that is asked has accepted the token: when it refuses it, the token is dead, and not another's."""
 
-    fact: Literal["accepted"] = "accepted"
-    accessor_id: str = Field(pattern=UUID)
+    accessor_id: Accessor
 
 
-class Undeleted(_Fact):
+class Undeleted(_Fact, kw_only=True, tag="undeleted"):
     """A lease was to end, and its Nomad token was not deleted: Vault says so once, and Nomad where it is asked."""
 
-    fact: Literal["undeleted"] = "undeleted"
-    accessor_id: str = Field(pattern=UUID)
+    accessor_id: Accessor
     lease_id: str
     granted: bool
     """Whether Vault had said that it did it: then it says so once more, and knows no more."""
 
 
-class Settled(_Fact):
+class Settled(_Fact, kw_only=True, tag="settled"):
     """Nothing of what was said before this is alive."""
-
-    fact: Literal["settled"] = "settled"
 
 
 Fact = Plan | Asked | NothingMade | HeldLogin | HeldLease | HeldToken | Renewed | Accepted | Undeleted | Settled
-_FACT: Final[TypeAdapter[Fact]] = TypeAdapter(
-    Annotated[Fact, Field(discriminator="fact")], config=ConfigDict(defer_build=True, hide_input_in_errors=True)
-)
+_DECODER: Final[Decoder[Fact]] = Decoder(Fact, dec_hook=as_secret)
 
 
 class Unreadable(Exception):
@@ -158,17 +138,24 @@ class Unreadable(Exception):
 
 def dumps(fact: Fact) -> str:
     """Return *fact* as one line, its secrets in plain text."""
-    return fact.model_dump_json()
+    return encode(fact, enc_hook=_in_plain_text).decode()
+
+
+def _in_plain_text(secret: object) -> str:
+    """Write what msgspec can't: what is kept here is kept to be used. Raises `TypeError` for anything but a secret."""
+    if not isinstance(secret, SecretStr):
+        raise TypeError(type(secret).__name__)
+    return secret.get_secret_value()
 
 
 def loads(line: str) -> Fact:
     """Read what `dumps` wrote, sealed or not. Raises `Unreadable` for anything else, without quoting it."""
     try:
-        fact = _FACT.validate_json(unsealed(line))
+        fact = _DECODER.decode(unsealed(line))
         if isinstance(fact, Plan):
             for place in filter(None, (fact.vault, fact.nomad, fact.grants)):
                 _check_address(place.address)
-    except ValueError:  # a ValidationError is one
+    except (ValueError, RecursionError):  # msgspec's are ValueErrors
         raise Unreadable("an entry of the saved state can't be read") from None
     return fact
 
@@ -225,17 +212,14 @@ class Ledger:
         """The Vault token that is held now."""
         held = next((fact for fact in reversed(self.open) if isinstance(fact, HeldLogin)), None)
         ends = self._renewed().get("")
-        return held.model_copy(update={"ends": ends.ends}) if held and ends else held
+        return replace(held, ends=ends.ends) if held and ends else held
 
     @property
     def leases(self) -> list[HeldLease]:
         """The Nomad tokens that are held now."""
         renewed = self._renewed()
         held = [fact for fact in self.open if isinstance(fact, HeldLease)]
-        return [
-            each.model_copy(update={"ends": renewed[each.lease_id].ends}) if each.lease_id in renewed else each
-            for each in held
-        ]
+        return [replace(each, ends=renewed[each.lease_id].ends) if each.lease_id in renewed else each for each in held]
 
     @property
     def tokens(self) -> list[HeldToken]:

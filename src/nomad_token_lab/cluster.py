@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from nomad_token.secret import SecretStr
 from nomad_token_lab import http, ids
 from nomad_token_lab.id_tokens import audiences_of, public_keys, validated
 from nomad_token_lab.issuer import Issuer

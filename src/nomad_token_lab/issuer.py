@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from nomad_token.secret import SecretStr
 from nomad_token_lab import http, ids
 from nomad_token_lab.clock import Clock
 

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from nomad_token.secret import SecretStr
 from nomad_token_lab.clock import Clock, of_machine
 from nomad_token_lab.cluster import Cluster
 from nomad_token_lab.faults import Fault, FaultLine, ServerName

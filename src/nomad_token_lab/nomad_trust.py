@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
+from nomad_token.secret import SecretStr
 from nomad_token_lab.trust import DEPLOYER
 
 

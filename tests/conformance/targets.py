@@ -16,10 +16,10 @@ from typing import Any, Final, Literal, NoReturn
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 import nomads
 import servers
+from nomad_token.secret import SecretStr
 from nomad_token_lab import Dialect, Lab, Profile
 from nomad_token_lab.nomad.profile import Release, release
 

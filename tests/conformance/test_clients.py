@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import BaseModel, SecretStr
+from msgspec.structs import fields
 
 from answers import done
 from conformance.road import AUDIENCE, CREDS, Job
@@ -21,6 +21,8 @@ from nomad_token.clients.vault import TokenSelf as VaultSelf
 from nomad_token.clock import SystemClock
 from nomad_token.retry import Verdict, of_making
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
+from nomad_token.value import Value
 from nomad_token_lab import Answer as Said
 from nomad_token_lab import Fault, Lab
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
@@ -46,8 +48,8 @@ def nomad(agent: Agent, texts: list[str]) -> Iterator[Nomad]:
     connection.close()
 
 
-def _fields(model: type[BaseModel]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
+def _fields(kind: type[Value]) -> set[str]:
+    return {field.encode_name for field in fields(kind)}
 
 
 def _logged_in(vault: Vault, job: Job, role: str = "deploy-app") -> Login:

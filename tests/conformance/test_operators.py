@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from pydantic import SecretStr
 
 from conformance.road import Job
 from conformance.targets import Agent, Heard, Served, not_applicable
@@ -16,6 +15,7 @@ from nomad_token.clients.vault import VaultPlace
 from nomad_token.clients.vault_operator import VaultOperator
 from nomad_token.clock import SystemClock
 from nomad_token.said import FromNomad
+from nomad_token.secret import SecretStr
 from nomad_token.setup.canonical import canonical
 from nomad_token.setup.facts import release
 from nomad_token_lab.trust import DEPLOYER

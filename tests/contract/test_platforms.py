@@ -11,7 +11,6 @@ from typing import Protocol
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import ASKED_CREDS, ASKED_LOGIN, CANARY, LEASE, LOGIN, PLAN, FakeClock
 from nomad_token.clients.http import Connections
@@ -28,6 +27,7 @@ from nomad_token.platforms.gitlab import ADD_MASK, GitLabJob
 from nomad_token.platforms.local import LocalJob
 from nomad_token.platforms.shell import Shell
 from nomad_token.platforms.spelling import variable
+from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.state import dumps
 from nomad_token_lab.runner import pairs

@@ -17,7 +17,6 @@ from typing import Self
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import VAULT, Event, RecordingPlatform, World, jwt
 from faults.roads import ROADS
@@ -36,6 +35,7 @@ from nomad_token.outside import Outside
 from nomad_token.places import NomadInputs
 from nomad_token.post import post
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest, VaultAuth

@@ -7,12 +7,12 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import SecretStr
 
 from certificates import Authority
 from fakes import FakeClock
 from faults.doors import ActionDoor, Door, RunDoor, ShellDoor
 from jobs import in_a_pod, quick_start
+from nomad_token.secret import SecretStr
 from nomad_token_lab import Lab, Member, logins
 from nomad_token_lab.clock import of_machine
 from nomad_token_lab.faults import ServerName

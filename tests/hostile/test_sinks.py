@@ -11,7 +11,6 @@ from typing import Final, Protocol
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from fakes import FakeClock
 from gitlab import dotenv
@@ -27,6 +26,7 @@ from nomad_token.platforms.github import GitHubJob
 from nomad_token.platforms.gitlab import ADD_MASK, GitLabJob
 from nomad_token.platforms.local import LocalJob
 from nomad_token.platforms.spelling import spelled, spelt
+from nomad_token.secret import SecretStr
 from nomad_token.text import in_summary, pasted, shown
 
 MOST_OF_A_LINE: Final = 4100

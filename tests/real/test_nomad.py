@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 import exported
 import nomads
@@ -22,6 +21,7 @@ from gitlab import trust
 from gitlab.pipelines import Project, installed
 from gitlab.test_pipelines import QUICK_START
 from jobs import on, operator
+from nomad_token.secret import SecretStr
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
 from nomad_token_lab.runner import REVOKE, Step
 from real.test_doctor import QUICK, asked

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from syrupy.assertion import SnapshotAssertion
 
 from jobs import lend, lent_inputs, on
 from nomad_token.seal import sealed
+from nomad_token.secret import SecretStr
 from nomad_token_lab import CLOSE, Fault, Lab
 from nomad_token_lab.runner import Ran, Step
 from transcript import Page

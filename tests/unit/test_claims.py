@@ -3,10 +3,10 @@
 import base64
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import jwt
 from nomad_token.claims import claims, displayed
+from nomad_token.secret import SecretStr
 
 
 def test_claims_are_read() -> None:

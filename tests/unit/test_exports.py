@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from fakes import World
 from nomad_token.credential import Credential
@@ -13,6 +13,7 @@ from nomad_token.exports import exported, into_environment, rfc3339
 from nomad_token.inputs import JobInputs
 from nomad_token.outputs import OUTPUTS
 from nomad_token.platforms.base import plain as as_text
+from nomad_token.secret import SecretStr
 
 SECRET = "5ec7e700-0000-4000-8000-000000000001"
 PLAIN = Credential(
@@ -84,7 +85,7 @@ def test_what_cannot_be_known_is_empty() -> None:
 
 def test_not_renewable_is_known() -> None:
     """False and 0 are known: they are not empty."""
-    known = BARE.model_copy(update={"lease_renewable": False, "lease_duration": 0, "policies": ()})
+    known = replace(BARE, lease_renewable=False, lease_duration=0, policies=())
     outputs = plain(exported([known], job(), {}).outputs)
 
     assert (outputs["lease-renewable"], outputs["lease-duration"], outputs["policies"]) == ("false", "0", "[]")
@@ -119,7 +120,7 @@ def test_token_output_may_be_left_out() -> None:
 )
 def test_into_environment(export_env: str, kind: str, goes: bool) -> None:  # noqa: FBT001
     """A token goes into the environment unless that is not wanted, or it is known to be a manager's."""
-    credential = PLAIN.model_copy(update={"type": kind})
+    credential = replace(PLAIN, type=kind)
 
     assert into_environment(credential, job(export_env=export_env)) is goes
     assert ("NOMAD_TOKEN" in exported([credential], job(export_env=export_env), {}).variables) is goes
@@ -127,7 +128,7 @@ def test_into_environment(export_env: str, kind: str, goes: bool) -> None:  # no
 
 def test_variables() -> None:
     """The variables are the token, under the name that was asked for, and the places."""
-    credential = PLAIN.model_copy(update={"env_name": "DEPLOY_TOKEN"})
+    credential = replace(PLAIN, env_name="DEPLOY_TOKEN")
 
     assert plain(exported([credential], job(), {"NOMAD_ADDR": "https://n"}).variables) == {
         "NOMAD_ADDR": "https://n",

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import INPUTS, World
 from nomad_token.errors import InputError
@@ -11,6 +10,7 @@ from nomad_token.inputs import JobInputs, check_names
 from nomad_token.issuers.vault import VaultIssuer
 from nomad_token.order import Order, all_declared
 from nomad_token.places import NomadInputs
+from nomad_token.secret import SecretStr
 from nomad_token.vault_auth.jwt import Jwt
 
 NAMES = [one.name for one in all_declared()]

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import httpx
 import pytest
-from pydantic import SecretStr
+from msgspec import structs
 
 from fakes import LOGIN, World, nomad_error, vault_error
 from nomad_token.clients.vault import VaultPlace
@@ -20,7 +20,9 @@ from nomad_token.names import is_own, own_name
 from nomad_token.outside import Outside
 from nomad_token.platforms.base import Kept
 from nomad_token.run import run
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN, Signals
+from nomad_token.state import Plan
 
 REVOKE_SELF = "auth/token/revoke-self"
 
@@ -114,7 +116,7 @@ def test_nothing_is_undone_where_nothing_was_made() -> None:
     with pytest.raises(NoIdentity):
         mint(world.order(), world.platform, world.outside)
 
-    assert [fact.fact for fact in world.platform.facts] == ["plan"]
+    assert [type(fact) for fact in world.platform.facts] == [Plan]
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -123,7 +125,7 @@ def test_an_end_that_is_not_known(ends: bool) -> None:  # noqa: FBT001 - a row o
     world = World()
     minting = begun(world)
     (credential,) = minting.granted()
-    minting.report([credential if ends else credential.model_copy(update={"expires_at": None})])
+    minting.report([credential if ends else structs.replace(credential, expires_at=None)])
 
     told = " It ends at 2026-03-04T05:36:07Z at the latest." if ends else ""
     assert world.told("say")[2] == f"It is revoked when the job ends.{told}"
@@ -134,7 +136,7 @@ def test_an_end_that_nobody_can_bring_about() -> None:
     world = World()
     minting = begun(world)
     (credential,) = minting.granted()
-    minting.report([credential.model_copy(update={"revocable": False})])
+    minting.report([structs.replace(credential, revocable=False)])
 
     assert world.told("say")[2].startswith(
         "It can't be revoked, since Nomad lets only management tokens delete tokens."
@@ -147,7 +149,7 @@ def test_policies_are_listed(verified: bool, begins: str) -> None:  # noqa: FBT0
     world = World()
     minting = begun(world)
     (credential,) = minting.granted()
-    minting.report([credential.model_copy(update={"policies": ("read", "write"), "verified": verified})])
+    minting.report([structs.replace(credential, policies=("read", "write"), verified=verified)])
 
     assert world.told("say")[1] == f"{begins}: read, write."
 

@@ -4,12 +4,12 @@ import base64
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from certificates import Authority, Pair
 from fakes import INPUTS, World
 from nomad_token.mint import mint
 from nomad_token.post import post
+from nomad_token.secret import SecretStr
 
 SECURE = "https://nomad.test:4646"
 NAMES = ("nomad-ca-cert", "nomad-client-cert", "nomad-client-key")

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import LEASE, LOGIN, PLAN, VAULT, FakeClock, Fault, World, vault_error
 from nomad_token.clients.failures import Lost
@@ -16,6 +15,7 @@ from nomad_token.errors import InputError
 from nomad_token.mint import mint
 from nomad_token.renew import renew
 from nomad_token.renewal import Renewal, living, of_lent
+from nomad_token.secret import SecretStr
 from nomad_token.state import HeldLease, HeldLogin, HeldToken, Ledger, Renewed
 
 HOUR = 3600

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from fakes import DENIED, GONE, GONE_ANEW, NOMAD, VAULT, World, vault_error
 from nomad_token import revoke
@@ -17,6 +17,7 @@ from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.mint import mint
 from nomad_token.revoke import undo
+from nomad_token.secret import SecretStr
 from nomad_token.state import (
     Accepted,
     Asked,
@@ -24,7 +25,6 @@ from nomad_token.state import (
     HeldLease,
     HeldLogin,
     Ledger,
-    Plan,
     Renewed,
     Settled,
     Undeleted,
@@ -320,7 +320,7 @@ def test_what_was_lent_does_not_revoke_it_and_it_is_dead() -> None:
     ledger = minted(world)
     assert ledger.plan
     assert ledger.login
-    plan = ledger.plan.model_copy(update={"lent": "vault-token"})
+    plan = replace(ledger.plan, lent="vault-token")
     world.vault.faults.before(LEASES, NO_DELETE)
     world.nomad.tokens.clear()
     by = Means(world.connections, world.clock, Deadline(world.clock, 30), ledger.login.token)
@@ -347,8 +347,8 @@ def test_a_token_that_nobody_can_ask_about_stays_left() -> None:
     """What was left before, and whose lease is torn, is not dead because the others are."""
     world = World()
     ledger = minted(world)
-    torn = {"accessor_id": "acce5500-0000-4000-8000-00000000000f", "lease_id": "nomad/creds/deployer/torn"}
-    ledger.add(Undeleted.model_validate(torn | {"granted": False}))
+    torn = "acce5500-0000-4000-8000-00000000000f"
+    ledger.add(Undeleted(accessor_id=torn, lease_id="nomad/creds/deployer/torn", granted=False))
     world.vault.tokens.clear()
     world.nomad.tokens.clear()
     outcome = undone(world, ledger)
@@ -632,7 +632,7 @@ def test_secret_names_are_kept_apart() -> None:
     assert minted_here.plan
     seen: list[tuple[str, str]] = []
     place = VaultPlace(address=VAULT, namespace="engine", auth_namespace="people")
-    plan = Plan(**dict(minted_here.plan) | {"vault": place, "nomad": None})
+    plan = replace(minted_here.plan, vault=place, nomad=None)
 
     class Listening(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -695,8 +695,8 @@ def test_few_uses_are_counted() -> None:
     lease = ledger.leases[0]
     for uses, asks in ((5, False), (6, True)):
         world.events.clear()
-        limited = login.model_copy(update={"uses": uses, "ends": world.clock.now() + timedelta(minutes=5)})
-        facts = Ledger([ledger.plan, limited, lease, lease.model_copy(update={"secret": SecretStr("x" * 36)})])
+        limited = replace(login, uses=uses, ends=world.clock.now() + timedelta(minutes=5))
+        facts = Ledger([ledger.plan, limited, lease, replace(lease, secret=SecretStr("x" * 36))])
         undone(world, facts)
 
         assert ("POST /v1/sys/capabilities-self" in world.requests) is asks
@@ -707,7 +707,7 @@ def test_place_without_vault() -> None:
     world = World()
     ledger = minted(world)
     assert ledger.plan
-    plan = ledger.plan.model_copy(update={"vault": None, "nomad": NomadPlace(address=NOMAD)})
+    plan = replace(ledger.plan, vault=None, nomad=NomadPlace(address=NOMAD))
     outcome = undo(Ledger([plan]), plan, Means(world.connections, world.clock, Deadline(world.clock, 30)))
 
     assert outcome.ending is Ending.NOTHING_SAVED

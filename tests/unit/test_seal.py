@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import ASKED_CREDS, LEASE, LOGIN, PLAN
 from nomad_token.seal import genuine, next_number, sealed, unsealed
+from nomad_token.secret import SecretStr
 from nomad_token.state import Settled, dumps, read_ledger
 
 KEY = SecretStr("hvs.lent-to-the-mint")

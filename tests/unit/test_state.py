@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
+from msgspec.structs import asdict, replace
 
 from fakes import ASKED_CREDS, ASKED_LOGIN, AT, CANARY, LEASE, LOGIN, PLAN
+from nomad_token.secret import SecretStr
 from nomad_token.state import (
     Accepted,
     Asked,
@@ -33,7 +34,7 @@ FACTS += [
 ]
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.fact)
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
 def test_round_trip(fact: Fact) -> None:
     """What is written is one line, and is read as what it was, secrets included."""
     line = dumps(fact)
@@ -43,20 +44,20 @@ def test_round_trip(fact: Fact) -> None:
     assert dumps(loads(line)) == line
 
 
-@pytest.mark.parametrize("fact", [LOGIN, LEASE], ids=lambda fact: fact.fact)
+@pytest.mark.parametrize("fact", [LOGIN, LEASE], ids=lambda fact: type(fact).__name__)
 def test_secrets_are_shown_in_state_alone(fact: Fact) -> None:
     """A fact's secret stands in its line in plain text, and in no repr, str or dump for people."""
     assert CANARY in dumps(fact)
-    for shown in (repr(fact), str(fact), repr(Ledger([fact]).facts), str(fact.model_dump()), f"{fact.model_dump()!r}"):
+    for shown in (repr(fact), str(fact), repr(Ledger([fact]).facts), str(asdict(fact)), f"{asdict(fact)!r}"):
         assert CANARY not in shown
 
 
 @pytest.mark.parametrize("name", ["id-token", "vault-secret-id", "vault-token\n", "VAULT-TOKEN"])
 def test_lent_is_what_an_undo_needs(name: str) -> None:
     """No plan has another secret of the inputs sent along: a server would be given what proves who the job is."""
-    lent = PLAN.model_copy(update={"lent": "nomad-management-token"})
+    lent = replace(PLAN, lent="nomad-management-token")
     with pytest.raises(Unreadable):
-        loads(dumps(PLAN.model_copy(update={"lent": name})))
+        loads(dumps(replace(PLAN, lent=name)))
 
     assert loads(dumps(lent)) == lent
 
@@ -129,7 +130,7 @@ def test_anything_else_is_unreadable(line: str) -> None:
 
 def test_facts_are_frozen() -> None:
     """No fact is ever changed."""
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="immutable"):
         LOGIN.uses = 3  # type: ignore[misc]
 
 
@@ -177,14 +178,14 @@ def test_open_begins_after_the_last_settlement() -> None:
 
 def test_renewed() -> None:
     """A renewal moves the end of the login, or of its lease, and of nothing else; the last one counts."""
-    other = LEASE.model_copy(update={"lease_id": "nomad/creds/deployer/y"})
+    other = replace(LEASE, lease_id="nomad/creds/deployer/y")
     later, latest = AT + timedelta(minutes=20), AT + timedelta(minutes=40)
     renewed = ledger(PLAN, LOGIN, LEASE, other, Renewed(ends=later), Renewed(lease_id=LEASE.lease_id, ends=later))
     again = ledger(*renewed.facts, Renewed(ends=latest))
 
-    assert renewed.login == LOGIN.model_copy(update={"ends": later})
-    assert renewed.leases == [LEASE.model_copy(update={"ends": later}), other]
-    assert again.login == LOGIN.model_copy(update={"ends": latest})
+    assert renewed.login == replace(LOGIN, ends=later)
+    assert renewed.leases == [replace(LEASE, ends=later), other]
+    assert again.login == replace(LOGIN, ends=latest)
     assert again.leases == renewed.leases
     assert again.unanswered == []
     assert renewed.secrets == [LOGIN.token, LEASE.secret, other.secret]

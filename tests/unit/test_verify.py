@@ -2,13 +2,13 @@
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import ASKED_LOGIN, NOMAD, FakeClock, Fault, NomadToken, World, nomad_error
 from nomad_token.clients.nomad import Nomad, NomadPlace, TokenSelf
 from nomad_token.clock import Deadline
 from nomad_token.credential import Credential
 from nomad_token.errors import Refused, Temporary
+from nomad_token.secret import SecretStr
 from nomad_token.state import HeldLease
 from nomad_token.verify import PROOF_SECONDS, Death, Unverified, wait_until_accepted, wait_until_refused
 
@@ -39,9 +39,7 @@ def accepted(
 
 def refused(world: World, made: NomadToken, seconds: float = 30) -> Death:
     """Wait until it is refused."""
-    lease = HeldLease.model_validate(
-        {"lease_id": "x", "accessor_id": made.accessor_id, "secret": made.secret, "ends": ASKED_LOGIN.at}
-    )
+    lease = HeldLease(lease_id="x", accessor_id=made.accessor_id, secret=SecretStr(made.secret), ends=ASKED_LOGIN.at)
     nomad = Nomad(world.connections(NomadPlace(address=NOMAD)), NomadPlace(address=NOMAD))
     return wait_until_refused(nomad, lease, clock=world.clock, deadline=Deadline(world.clock, seconds))
 

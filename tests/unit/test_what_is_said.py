@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import DENIED, NOMAD, VAULT, FakeClock, RecordingPlatform, World, nomad_error, vault_error
 from nomad_token.clients.http import Connections
@@ -18,6 +17,7 @@ from nomad_token.order import read_order
 from nomad_token.outside import Outside
 from nomad_token.post import post
 from nomad_token.revoke import undo
+from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.state import Accepted, HeldLease, HeldToken, Ledger, Plan
 from nomad_token.undo.outcome import Ending, Means, Outcome

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.http import Connection
+from nomad_token.secret import SecretStr
 
 _JWT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _LONGEST: Final = 16 * 1024

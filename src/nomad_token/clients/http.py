@@ -9,13 +9,13 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
-from pydantic import ConfigDict, SecretStr
 
 from nomad_token import __version__
 from nomad_token.clients.failures import PROXY_LOGIN, Answer, Lost, NotSent, ProxyRefusal, Refusal, hung_up, unread
 from nomad_token.clients.tls import Tls, context
 from nomad_token.clients.wire import Wire
 from nomad_token.clock import Clock
+from nomad_token.secret import SecretStr
 from nomad_token.value import Value
 
 USER_AGENT: Final = f"nomad-token/{__version__}"
@@ -34,10 +34,8 @@ Transport = httpx.BaseTransport
 """How requests reach a server: a test hands in its own."""
 
 
-class Place(Value):
+class Place(Value, kw_only=True, forbid_unknown_fields=True):
     """Where a server is, and how it proves itself; nothing of it is secret."""
-
-    model_config = ConfigDict(extra="forbid")
 
     address: str
     """`http[s]://host[:port][/path]`"""

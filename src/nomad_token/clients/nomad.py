@@ -6,39 +6,45 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, Final
 
-from pydantic import Field, SecretStr, ValidationError
+from msgspec import Meta, ValidationError, field
+from msgspec.structs import replace
 
 from nomad_token.clients.failures import Answer, Lost, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection, Place
-from nomad_token.clients.plausible import UUID, GoTime, like
+from nomad_token.clients.plausible import UUID, Accessor, check_like
 from nomad_token.said import FromNomad
-from nomad_token.value import Value
+from nomad_token.secret import SecretStr
+from nomad_token.value import Time, Value, read
 
 _A_PAGE: Final = 500
 _MOST_PAGES: Final = 2000
 _NO_SUCH_TOKEN: Final = (FromNomad.UNKNOWN_TOKEN, FromNomad.EXPIRED_TOKEN, FromNomad.DENIED)
 # One word: it is printed, and handed to the next steps, as it is.
-_TYPE: Final = r"^[a-z]{1,32}$"
+_Type = Annotated[str, Meta(pattern=r"^[a-z]{1,32}\Z")]
 
 
-class TokenSelf(Value):
+class TokenSelf(Value, kw_only=True):
     """What Nomad says of the token that asks (api-contract 2.2); its secret is not read."""
 
-    accessor_id: str = Field(alias="AccessorID")
-    type: str = Field(alias="Type", pattern=_TYPE)
-    policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    is_global: bool = Field(default=False, alias="Global")
-    expiration_time: GoTime | None = Field(default=None, alias="ExpirationTime")
+    accessor_id: str = field(name="AccessorID")
+    type: _Type = field(name="Type")
+    policies: tuple[str, ...] = field(default=(), name="Policies")
+    is_global: bool = field(default=False, name="Global")
+    expiration_time: Time | None = field(default=None, name="ExpirationTime")
 
 
-class Minted(Value):
+class Minted(Value, kw_only=True):
     """A token as Nomad makes it (api-contract 2.2)."""
 
-    accessor_id: str = Field(alias="AccessorID", pattern=UUID)
-    secret_id: Annotated[SecretStr, like(UUID)] = Field(alias="SecretID")
-    type: str = Field(alias="Type", pattern=_TYPE)
-    policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    expiration_time: GoTime | None = Field(default=None, alias="ExpirationTime")
+    accessor_id: Accessor = field(name="AccessorID")
+    secret_id: SecretStr = field(name="SecretID")
+    type: _Type = field(name="Type")
+    policies: tuple[str, ...] = field(default=(), name="Policies")
+    expiration_time: Time | None = field(default=None, name="ExpirationTime")
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a secret that can't be one."""
+        check_like(UUID, self.secret_id, "SecretID")
 
 
 class Standing(Enum):
@@ -49,7 +55,7 @@ class Standing(Enum):
     NO_ACLS = "no ACLs"
 
 
-class NomadPlace(Place):
+class NomadPlace(Place, kw_only=True):
     """Where a Nomad agent is, and which region to ask it for; an empty one is the agent's own."""
 
     region: str = ""
@@ -75,7 +81,7 @@ class Nomad:
 
     def of_own_region(self) -> "Nomad":
         """Return the same agent, asked for its own region."""
-        return Nomad(self._connection, self._place.model_copy(update={"region": ""}))
+        return Nomad(self._connection, replace(self._place, region=""))
 
     def leader(self, *, read_seconds: float) -> Answer:
         """`GET /v1/status/leader`, which takes no token: the answer as it is. Raises `NotSent`, `Lost`."""
@@ -156,7 +162,7 @@ class Nomad:
 
     def _minted(self, raw: object, path: str) -> Minted:
         try:
-            return Minted.model_validate(_without_nulls(raw))
+            return read(Minted, _without_nulls(raw))
         except ValidationError:
             raise Lost(self.address, f"the answer to {path} holds no plausible token") from None
 
@@ -189,7 +195,7 @@ class Nomad:
         if answer.status != 200:
             raise Refusal(self.address, answer, [said(answer)])
         try:
-            return TokenSelf.model_validate(_without_nulls(answer.json()))
+            return read(TokenSelf, _without_nulls(answer.json()))
         except ValidationError:
             raise Lost(self.address, "the answer to token/self is not a token") from None
 

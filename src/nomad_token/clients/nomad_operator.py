@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Answer, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection
 from nomad_token.clients.nomad import Minted, Nomad, NomadPlace, said
+from nomad_token.secret import SecretStr
 
 
 class NomadOperator(Nomad):

@@ -3,28 +3,26 @@
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
+from msgspec import Meta, ValidationError
 
-UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+from nomad_token.secret import SecretStr
 
-# Go writes nanoseconds, `datetime` reads microseconds.
-_BEYOND_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z"
+Accessor = Annotated[str, Meta(pattern=UUID)]
 
-
-def _go_time(value: object) -> object:
-    return _BEYOND_MICROSECONDS.sub(r"\1", value) if isinstance(value, str) else value
+_NAMED: Final = re.compile(r"`(?:\$\.)?(\w+)[^`]*`[^`]*\Z")
 
 
-GoTime = Annotated[AwareDatetime, BeforeValidator(_go_time)]
-"""A time as Go writes it (RFC 3339)."""
+def check_like(pattern: str, secret: SecretStr, name: str) -> None:
+    """Refuse a secret that can't be one: a line break in it would be a second line of an environment file.
+
+    Raises `ValueError`, which is about the field of that *name*.
+    """
+    if not re.fullmatch(pattern, secret.get_secret_value(), re.ASCII):
+        raise ValueError(f"not plausible: `{name}`")
 
 
-def like(pattern: str) -> AfterValidator:
-    """Refuse a secret that can't be one: a line break in it would be a second line of an environment file."""
-
-    def check(secret: SecretStr) -> SecretStr:
-        if not re.fullmatch(pattern, secret.get_secret_value(), re.ASCII):
-            raise ValueError("not plausible")
-        return secret
-
-    return AfterValidator(check)
+def amiss(error: ValidationError) -> str:
+    """Return the field that *error* is about, which its text names last; nothing of what was read is in it."""
+    found = _NAMED.search(str(error))
+    return found[1] if found else "content"

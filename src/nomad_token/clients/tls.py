@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import ConfigDict, SecretStr
-
+from nomad_token.secret import SecretStr
 from nomad_token.value import Value
 
 # The system's certificates as a folder, looked up by their hashes: one big file would be parsed whole (0.05 s).
@@ -27,10 +26,8 @@ _SYSTEM_FILES: Final = (
 _PIPES: Final = Path("/dev/fd")
 
 
-class Tls(Value):
+class Tls(Value, kw_only=True, forbid_unknown_fields=True):
     """The settings of one server. Nothing of it is secret: the post-step gets it from the saved state."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ca: str = ""
     """PEM of the authorities that are trusted instead of the system's."""

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from msgspec import Meta, ValidationError
 
 from nomad_token.clients.failures import Answer, Lost, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection, Place
-from nomad_token.clients.plausible import UUID, like
+from nomad_token.clients.plausible import UUID, Accessor, amiss, check_like
 from nomad_token.said import FromVault
-from nomad_token.value import Value
+from nomad_token.secret import SecretStr
+from nomad_token.value import Value, read
 
 # Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
 CREDS_SECONDS: Final = 95.0
@@ -26,49 +27,58 @@ _NOMAD_REFUSED: Final = re.compile(rf"{FromVault.NOMAD_ANSWERED}(\d{{3}}) \((.*?
 
 
 _Model = TypeVar("_Model", bound=Value)
+_Life = Annotated[int, Meta(ge=0, le=_LONGEST_LIFE)]
 
 
-class Login(Value):
+class Login(Value, kw_only=True):
     """The `auth` object of a login (api-contract 3.2)."""
 
-    client_token: Annotated[SecretStr, like(_OPAQUE)]
-    accessor: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$", max_length=512)
-    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
+    client_token: SecretStr
+    accessor: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]*\Z", max_length=512)] = ""
+    lease_duration: _Life
     """Seconds of life; 0 is for ever."""
     token_type: str = "service"  # noqa: S105 - a kind of token
     num_uses: int = 0
     """0 is without limit."""
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a token that can't be one."""
+        check_like(_OPAQUE, self.client_token, "client_token")
 
-class TokenSelf(Value):
+
+class TokenSelf(Value, kw_only=True):
     """What `auth/token/lookup-self` says of a token (api-contract 3.2)."""
 
-    ttl: int = Field(default=0, ge=0, le=_LONGEST_LIFE)
+    ttl: _Life = 0
     """Seconds of life that are left; 0 is for ever."""
     num_uses: int = 0
     """The uses that are left; 0 is without limit, and -1 where the look-up was the last."""
-    display_name: str = Field(default="", max_length=512)
+    display_name: Annotated[str, Meta(max_length=512)] = ""
 
 
-class Creds(Value):
+class Creds(Value, kw_only=True):
     """What `<mount>/creds/<role>` returns (api-contract 1.5)."""
 
-    lease_id: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=512)
-    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
+    lease_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_./-]+\Z", max_length=512)]
+    lease_duration: _Life
     """Seconds."""
     renewable: bool
-    accessor_id: str = Field(pattern=UUID)
-    secret_id: Annotated[SecretStr, like(UUID)]
+    accessor_id: Accessor
+    secret_id: SecretStr
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a secret that can't be one."""
+        check_like(UUID, self.secret_id, "secret_id")
 
 
-class Granted(Value):
+class Granted(Value, kw_only=True):
     """What a renewal granted (api-contract 1.6 and 3.2)."""
 
-    lease_duration: int = Field(ge=0, le=_LONGEST_LIFE)
+    lease_duration: _Life
     """Seconds from now."""
 
 
-class VaultPlace(Place):
+class VaultPlace(Place, kw_only=True):
     """Where a Vault is, and which namespaces hold the engine and the login."""
 
     namespace: str = ""
@@ -209,10 +219,9 @@ class Vault:
     def _read(self, model: type[_Model], raw: dict[str, Any]) -> _Model:
         """Check an answer that should hold a secret; one that does not is as good as lost."""
         try:
-            return model.model_validate(raw)
+            return read(model, raw)
         except ValidationError as error:
-            amiss = ", ".join(sorted({str(detail["loc"][0]) for detail in error.errors(include_input=False)}))
-            raise Lost(self.address, f"the answer has no plausible {amiss}") from None
+            raise Lost(self.address, f"the answer has no plausible {amiss(error)}") from None
 
 
 def _namespace(name: str) -> str:

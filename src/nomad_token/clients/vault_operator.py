@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Answer, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection
 from nomad_token.clients.vault import Vault, VaultPlace
+from nomad_token.secret import SecretStr
 
 
 class VaultOperator(Vault):

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from nomad_token.clients.failures import Failure
 from nomad_token.clients.nomad import NomadPlace
@@ -12,6 +12,7 @@ from nomad_token.doctor.given import Given, Heard, tried
 from nomad_token.doctor.shapes import names
 from nomad_token.errors import Error
 from nomad_token.operating import prove
+from nomad_token.secret import SecretStr
 
 
 class AtNomad(Given):
@@ -31,7 +32,7 @@ class AtNomad(Given):
         return self.heard(lambda: nomad.leader(read_seconds=self.probe_seconds))
 
     def _nobody(self) -> NomadOperator:
-        place = self.place.model_copy(update={"region": ""})
+        place = replace(self.place, region="")
         return NomadOperator(self.outside.connect(self.place), place, None)
 
     @cached_property

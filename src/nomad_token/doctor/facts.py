@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.http import origin
 from nomad_token.clients.nomad import Nomad
@@ -23,6 +21,7 @@ from nomad_token.errors import Error
 from nomad_token.issuers.base import Unclear
 from nomad_token.issuers.nomad_login import NomadLogin
 from nomad_token.issuers.nomad_management import NomadManagement, names_of
+from nomad_token.secret import SecretStr
 from nomad_token.vault_auth.jwt import IdToken
 from nomad_token.verify import Unverified, wait_until_accepted
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from nomad_token.claims import claims, displayed
 from nomad_token.clients.failures import Failure
 from nomad_token.doctor.finding import RUN_IN_JOB, Finding, Unseen, broken, not_seen, ok, skipped, unknown, warning
@@ -14,6 +12,7 @@ from nomad_token.errors import Error, NoIdentity, Refused
 from nomad_token.issuers.nomad_refusals import let_audience_in as let_audience_in_at_nomad
 from nomad_token.issuers.nomad_refusals import method_for_browsers, no_rule_fits, unknown_method
 from nomad_token.issuers.vault import Access
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.vault_auth.jwt import for_browsers, let_audience_in, no_such_role
 

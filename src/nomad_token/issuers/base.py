@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clients.vault import VaultPlace
@@ -14,6 +12,7 @@ from nomad_token.credential import Credential
 from nomad_token.custody import Custody
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Cancelled, Error, Temporary
+from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 
 

@@ -2,8 +2,6 @@
 
 from typing import ClassVar, cast
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure
 from nomad_token.clients.http import origin
 from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
@@ -14,6 +12,7 @@ from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means
 from nomad_token.issuers.nomad_refusals import explain_login
 from nomad_token.retry import Verdict, of_making
+from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldToken
 from nomad_token.vault_auth.jwt import IdToken
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator
 
 from nomad_token.clients.failures import Failure
 from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
@@ -16,6 +16,7 @@ from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.nomad_refusals import explain_token
 from nomad_token.names import own_name
 from nomad_token.retry import Verdict, of_making
+from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldToken
 
 _NANOSECONDS = 1_000_000_000

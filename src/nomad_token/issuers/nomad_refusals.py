@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.claims import claims, displayed
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.said import FromGo, FromNomad
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
 from nomad_token.unreachable import no_answer, proxy_in_between
 

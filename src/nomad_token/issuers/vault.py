@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BeforeValidator, PrivateAttr
 
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Creds, Login, Vault
@@ -19,6 +19,7 @@ from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.vault_refusals import EngineRole, explain_borrowed, explain_creds, explain_login
 from nomad_token.places import VaultInputs
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
+from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldLease, HeldLogin
 from nomad_token.text import shown
 from nomad_token.vault_auth import METHODS

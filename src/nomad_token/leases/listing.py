@@ -3,21 +3,21 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field, ValidationError
+from msgspec import Meta, ValidationError, field
 
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.http import READ_SECONDS
 from nomad_token.clients.nomad_operator import NomadOperator
-from nomad_token.clients.plausible import UUID, GoTime
+from nomad_token.clients.plausible import Accessor
 from nomad_token.clients.vault_operator import VaultOperator
 from nomad_token.errors import InputError, NotFound, Refused
 from nomad_token.leases.refusals import explain
 from nomad_token.names import is_by_vault, is_own
 from nomad_token.said import FromVault
 from nomad_token.text import shown
-from nomad_token.value import Value
+from nomad_token.value import Time, Value, read
 
 _ROLE: Final = re.compile(r"\w([\w.-]*\w)?", re.ASCII)
 """api-contract 1.1."""
@@ -25,27 +25,27 @@ MOST_LEASES: Final = 1000
 """How many leases of a role are looked up: each is a request."""
 
 
-class Lease(Value):
+class Lease(Value, kw_only=True):
     """A lease of the engine's (api-contract 1.6)."""
 
     role: str
-    lease_id: str = Field(pattern=r"^[\w./-]+$", max_length=512)
-    made: GoTime
-    ends: GoTime | None
+    lease_id: Annotated[str, Meta(pattern=r"^[\w./-]+\Z", max_length=512)]
+    made: Time
+    ends: Time | None
     renewable: bool
     trouble: str = ""
     """Why Vault could not revoke it so far, where it says so (OpenBao, from 2.6 on)."""
 
 
-class Token(Value):
+class Token(Value, kw_only=True):
     """A token of Nomad's (api-contract 2.2)."""
 
-    name: str = Field(alias="Name")
-    accessor_id: str = Field(alias="AccessorID", pattern=UUID)
-    type: str = Field(alias="Type")
-    policies: tuple[str, ...] = Field(default=(), alias="Policies")
-    made: GoTime = Field(alias="CreateTime")
-    ends: GoTime | None = Field(default=None, alias="ExpirationTime")
+    name: str = field(name="Name")
+    accessor_id: Accessor = field(name="AccessorID")
+    type: str = field(name="Type")
+    policies: tuple[str, ...] = field(default=(), name="Policies")
+    made: Time = field(name="CreateTime")
+    ends: Time | None = field(default=None, name="ExpirationTime")
 
     @property
     def by(self) -> str:
@@ -119,13 +119,16 @@ def looked_up(vault: VaultOperator, role: str, lease_ids: Iterable[str]) -> Iter
             rule = 'path "sys/leases/lookup" { capabilities = ["update"] }'
             raise explain(failure, f"look the lease {lease_id} up", rule) from None
         try:
-            yield Lease(
-                role=role,
-                lease_id=lease_id,
-                made=data.get("issue_time"),
-                ends=data.get("expire_time"),
-                renewable=bool(data.get("renewable")),
-                trouble=str(data.get("revoke_error") or ""),
+            yield read(
+                Lease,
+                {
+                    "role": role,
+                    "lease_id": lease_id,
+                    "made": data.get("issue_time"),
+                    "ends": data.get("expire_time"),
+                    "renewable": bool(data.get("renewable")),
+                    "trouble": str(data.get("revoke_error") or ""),
+                },
             )
         except ValidationError:
             continue  # no lease as any Vault describes one
@@ -141,7 +144,7 @@ def tokens_of(nomad: NomadOperator) -> list[Token]:
             name = str(stub.get("Name"))
             if is_own(name) or is_by_vault(name):
                 try:
-                    found.append(Token.model_validate({key: value for key, value in stub.items() if value is not None}))
+                    found.append(read(Token, {key: value for key, value in stub.items() if value is not None}))
                 except ValidationError:
                     continue
     except Failure as failure:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
 from nomad_token.leases.listing import Lease, Token
 from nomad_token.platforms.base import in_json
 from nomad_token.text import shown, span
@@ -42,13 +45,11 @@ def _tables(leases: Sequence[Lease], tokens: Sequence[Token], now: datetime) -> 
 
 def _as_json(leases: Sequence[Lease], tokens: Sequence[Token]) -> str:
     """Return the same as JSON, with times in RFC 3339."""
-    return in_json(
-        {
-            "leases": [lease.model_dump(mode="json") for lease in leases],
-            "tokens": [{**token.model_dump(mode="json"), "by": token.by} for token in tokens],
-        },
-        indent=2,
-    )
+    listed = {
+        "leases": [asdict(lease) for lease in leases],
+        "tokens": [{**asdict(token), "by": token.by} for token in tokens],
+    }
+    return in_json(to_builtins(listed), indent=2)
 
 
 def _age(made: datetime, now: datetime) -> str:

@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, TextIO
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock
 from nomad_token.declared import Declared, Found
@@ -21,6 +19,7 @@ from nomad_token.platforms.github import IN_CONTAINER, GitHubJob
 from nomad_token.platforms.host_paths import INPUT, HostPaths
 from nomad_token.platforms.proxies import proxy_for
 from nomad_token.platforms.state_file import GONE
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 
 _STATE_PREFIX: Final = "nomad_token_"

@@ -8,10 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import SecretStr
-
 from nomad_token.clock import Deadline
 from nomad_token.declared import Declared, Found
+from nomad_token.secret import SecretStr
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from actions_toolkit.command import Command
 from actions_toolkit.file_command import prepare_key_value_message
-from pydantic import SecretStr
 
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.github import request_id_token
@@ -21,6 +20,7 @@ from nomad_token.platforms.base import Export, Level, WithoutTemplate, plain
 from nomad_token.platforms.files import append, overwrite
 from nomad_token.platforms.proxies import on_this_host
 from nomad_token.retry import of_repeatable, patiently
+from nomad_token.secret import SecretStr
 from nomad_token.text import lines, said, shown
 
 IN_CONTAINER: Final = "/github/workspace"

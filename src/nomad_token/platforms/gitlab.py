@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock, Deadline
 from nomad_token.errors import NoIdentity
 from nomad_token.platforms.base import Export, Level
 from nomad_token.platforms.proxies import on_this_host
+from nomad_token.secret import SecretStr
 from nomad_token.text import lines, said, shown
 
 ADD_MASK: Final = "NOMAD_TOKEN_ADD_MASK"

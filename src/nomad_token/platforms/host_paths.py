@@ -15,9 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import SecretStr
-
 from nomad_token.platforms.files import named
+from nomad_token.secret import SecretStr
 
 INPUT: Final = "host-paths"
 # A colon separates: Docker mounts no folder with one in its name.

@@ -5,12 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock, Deadline
 from nomad_token.errors import NoIdentity
 from nomad_token.platforms.base import Export, Level, WithoutTemplate
+from nomad_token.secret import SecretStr
 from nomad_token.text import lines, said, shown
 
 

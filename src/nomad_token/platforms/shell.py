@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import origin
 from nomad_token.declared import Declared, Found
 from nomad_token.errors import InputError, Temporary
@@ -23,6 +21,7 @@ from nomad_token.platforms.files import make_folder, read_given, remove_with, re
 from nomad_token.platforms.host_paths import HostPaths
 from nomad_token.platforms.proxies import proxy_for
 from nomad_token.platforms.state_file import StateFile, list_of_states, own_folder, packed, unpacked
+from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN
 from nomad_token.state import read_ledger
 from nomad_token.text import pasted, shown

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO
 
-from pydantic import SecretStr
-
 from nomad_token.errors import InputError
 from nomad_token.outputs import OUTPUTS
 from nomad_token.platforms.base import Export, in_json, plain
 from nomad_token.platforms.files import irreplaceable, is_terminal
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
 
 SINKS: Final = {

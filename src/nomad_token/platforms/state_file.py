@@ -16,11 +16,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.errors import InputError
 from nomad_token.platforms.base import Kept
 from nomad_token.platforms.files import APPENDING, PLANTED, append_to, held, is_planted, lock_now, named
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted
 
 _TAKEN: Final = "-"

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Lost
 from nomad_token.clients.http import READ_SECONDS
 from nomad_token.clients.nomad import Minted
@@ -19,6 +17,7 @@ from nomad_token.errors import Error, LiveTokenLeft, Temporary
 from nomad_token.leases.refusals import explain
 from nomad_token.retry import Verdict as Proven
 from nomad_token.retry import of_making, of_repeatable, patiently
+from nomad_token.secret import SecretStr
 from nomad_token.setup.changes import Change, Verdict
 from nomad_token.setup.current import Current, Servers
 from nomad_token.setup.objects import Kind

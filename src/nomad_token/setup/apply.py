@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure
 from nomad_token.clock import Clock, Deadline, pauses
 from nomad_token.errors import Error, Refused
 from nomad_token.issuers.vault_refusals import EngineRole
 from nomad_token.leases.refusals import explain
+from nomad_token.secret import SecretStr
 from nomad_token.setup.access import Written, delete_tokens, write_access
 from nomad_token.setup.changes import Change, Verdict
 from nomad_token.setup.compare import compare

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from nomad_token.errors import InputError
 from nomad_token.inputs import Address, Duration, Mount
 from nomad_token.setup.bounds import PLATFORMS, Claims, check_bounds
 from nomad_token.text import shown
-from nomad_token.value import Value
 
 NAME: Final = "nomad-token.toml"
 
@@ -47,10 +46,12 @@ EngineRoleName = Annotated[Text, AfterValidator(_of_engine)]
 Platform = Literal["github", "gitlab"]
 
 
-class _Table(Value):
+class _Table(BaseModel):
     """A table of the file: its keys are the fields' names with hyphens, and it has no others."""
 
     model_config = ConfigDict(
+        frozen=True,
+        hide_input_in_errors=True,
         extra="forbid",
         validate_default=True,
         alias_generator=lambda field: field.replace("_", "-"),

@@ -1,10 +1,9 @@
 """The undo of what Nomad granted itself: only a management token deletes tokens (api-contract 2.7)."""
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.nomad import Nomad, NomadPlace
 from nomad_token.retry import of_repeatable, patiently
+from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldToken, Ledger
 from nomad_token.text import pasted, shown
 from nomad_token.undo.outcome import Ending, Means, Outcome

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pydantic import SecretStr
-
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clock import Clock, Deadline
+from nomad_token.secret import SecretStr
 from nomad_token.state import Accepted, Undeleted
 
 

@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Vault, VaultPlace, policy_denies, token_is_gone
 from nomad_token.retry import of_repeatable, patiently
 from nomad_token.said import FromNomad, FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldLease, HeldLogin, Ledger, Undeleted
 from nomad_token.text import pasted, shown
 from nomad_token.undo.outcome import Ending, Means, Outcome

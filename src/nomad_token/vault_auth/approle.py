@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 

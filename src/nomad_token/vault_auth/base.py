@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Refusal
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error
 from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted
 
 

@@ -3,11 +3,12 @@
 import json
 from typing import Annotated
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator
 
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 

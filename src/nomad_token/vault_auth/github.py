@@ -1,11 +1,10 @@
 """`github`: a personal access token of a member of the organisation that Vault trusts."""
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
 from nomad_token.inputs import InputGroup, declare
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 

@@ -3,14 +3,13 @@
 import json
 import shlex
 
-from pydantic import SecretStr
-
 from nomad_token.claims import claims, displayed
 from nomad_token.clients.failures import Refusal
 from nomad_token.clients.http import origin
 from nomad_token.errors import Error, NotFound, Refused, Temporary
 from nomad_token.inputs import InputGroup, Line, declare
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 

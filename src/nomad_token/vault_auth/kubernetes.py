@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from nomad_token.claims import claims
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, NoIdentity, NotFound, Refused, Temporary
 from nomad_token.inputs import Line, declare
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 

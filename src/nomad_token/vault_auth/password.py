@@ -3,12 +3,11 @@
 from typing import ClassVar
 from urllib.parse import quote
 
-from pydantic import SecretStr
-
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused, Temporary
 from nomad_token.inputs import InputGroup, Line, declare
 from nomad_token.said import FromVault
+from nomad_token.secret import SecretStr
 from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 

@@ -1,8 +1,7 @@
 """`token`: a Vault token that the user lends. It is never revoked here; its lease is."""
 
-from pydantic import SecretStr
-
 from nomad_token.inputs import InputGroup, declare
+from nomad_token.secret import SecretStr
 from nomad_token.vault_auth.base import Borrowed, Circumstances
 
 

@@ -2,12 +2,12 @@
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
 from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.github import request_id_token
 from nomad_token.clients.http import Connection, Place
+from nomad_token.secret import SecretStr
 
 AT = "https://actions.test"
 BEARER = SecretStr("canary-bearer")

@@ -16,12 +16,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import SecretStr
 
 from fakes import FakeClock
 from nomad_token import __version__
 from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
 from nomad_token.clients.http import Connection, Connections, Place, origin
+from nomad_token.secret import SecretStr
 
 AT = "https://vault.test"
 CANARY = "hvs.canary-in-http"

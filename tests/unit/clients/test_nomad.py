@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import NOMAD, FakeClock, nomad_error
 from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.nomad import Nomad, NomadPlace, Standing
+from nomad_token.secret import SecretStr
 
 ACCESSOR = "acce5500-0000-4000-8000-000000000001"
 SECRET = SecretStr("5ec7e700-0000-4000-8000-000000000001")

@@ -4,11 +4,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from certificates import Authority
 from limit import full_beyond
 from nomad_token.clients.tls import Tls, context
+from nomad_token.secret import SecretStr
 
 
 def test_key_needs_no_disk(tmp_path: Path) -> None:

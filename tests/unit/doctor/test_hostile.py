@@ -7,12 +7,12 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from fakes import jwt
 from nomad_token.clients.failures import Answer
 from nomad_token.doctor import deploy, engine, identity, reach
 from nomad_token.doctor.finding import Finding
+from nomad_token.secret import SecretStr
 
 AT: Final = datetime(2026, 3, 4, tzinfo=UTC)
 LETTERS: Final = 'aZ 0189,:;+-*$#{}[]"\n\x00ß\u2028'

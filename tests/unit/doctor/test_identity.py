@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import jwt
 from nomad_token.clients.failures import Answer, Refusal
@@ -12,6 +11,7 @@ from nomad_token.doctor import identity
 from nomad_token.doctor.finding import Finding, Unseen, Verdict
 from nomad_token.errors import NoIdentity, Refused, Temporary
 from nomad_token.issuers.vault import Access
+from nomad_token.secret import SecretStr
 
 AUDIENCE = "https://vault.test"
 BOUND = {"bound_audiences": [AUDIENCE], "bound_claims": {"repository_id": "1", "event_name": ["push", "x"]}}

@@ -5,6 +5,7 @@ from email.utils import format_datetime
 from ssl import SSLCertVerificationError, SSLError
 
 import pytest
+from msgspec.structs import replace
 
 from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
 from nomad_token.clients.http import Place
@@ -46,7 +47,7 @@ def test_who_is_to_blame(heard: Answer | Failure, address: Verdict, tls: Verdict
 
 def test_a_certificate_that_goes_unchecked() -> None:
     """It is warned about, with the input that would make it one that is checked."""
-    found = reach.tls(answer(), HTTPS.model_copy(update={"tls": Tls(skip_verify=True)}), "nomad", "")
+    found = reach.tls(answer(), replace(HTTPS, tls=Tls(skip_verify=True)), "nomad", "")
 
     assert found.verdict is Verdict.WARNING
     assert "`nomad-ca-cert`" in found.fix

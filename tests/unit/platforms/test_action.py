@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import FakeClock, jwt
 from limit import full_beyond
@@ -22,6 +21,7 @@ from nomad_token.errors import Error, InputError, NoIdentity, Temporary
 from nomad_token.order import all_declared
 from nomad_token.platforms.action import Action
 from nomad_token.platforms.base import Export, Kept, Level
+from nomad_token.secret import SecretStr
 from nomad_token_lab.runner import pairs
 
 KEPT = Kept("", [])

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from msgspec.structs import replace
 
 from certificates import Authority
 from fakes import LEASE, PLAN, VAULT, jwt
@@ -20,6 +20,7 @@ from nomad_token.platforms.gitlab import ADD_MASK, GitLabJob
 from nomad_token.platforms.shell import KEPT
 from nomad_token.platforms.state_file import StateFile, packed
 from nomad_token.seal import sealed
+from nomad_token.secret import SecretStr
 from nomad_token.state import dumps
 from unit.platforms.test_shell import Caller
 
@@ -80,7 +81,7 @@ def test_state_of_a_job_is_not_to_be_guessed(caller: Caller) -> None:
     """What an earlier job on the runner left under a later one's number is not believed: it names a server at will."""
     asked: list[str] = []
     caller.world.vault.faults.hooks["sys/leases/revoke"] = lambda: asked.append("with what is lent")
-    plan = PLAN.model_copy(update={"vault": VaultPlace(address=VAULT), "nomad": None, "lent": "vault-token"})
+    plan = replace(PLAN, vault=VaultPlace(address=VAULT), nomad=None, lent="vault-token")
     StateFile(caller.home / "project.tmp" / "nomad-token-4711.state").keep(
         plan.mint, f"{dumps(plan)}\n{plan.mint} {dumps(LEASE)}"
     )
@@ -248,7 +249,7 @@ class TestPortable:
         asked: list[str] = []
         for path in ("sys/leases/revoke", "sys/leases/renew"):
             caller.world.vault.faults.hooks[path] = lambda: asked.append("with what is lent")
-        plan = PLAN.model_copy(update={"vault": VaultPlace(address=VAULT), "nomad": None, "lent": "vault-token"})
+        plan = replace(PLAN, vault=VaultPlace(address=VAULT), nomad=None, lent="vault-token")
         key = SecretStr("hvs.lent")  # or whoever packed it knew what is lent
         lines = [sealed(line, key, plan.mint, at) for at, line in enumerate((dumps(plan), dumps(LEASE)))]
         forged = packed(Kept(plan.mint, lines))

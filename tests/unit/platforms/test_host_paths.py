@@ -5,9 +5,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from nomad_token.platforms.host_paths import DEFAULT, HostPaths
+from nomad_token.secret import SecretStr
 
 TOLD = DEFAULT.replace("${{ github.workspace }}", "/home/runner/work/app/app").replace(
     "${{ runner.temp }}", "/home/runner/work/_temp"

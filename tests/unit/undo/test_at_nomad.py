@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import NOMAD, FakeClock, Fault, Faults, nomad_error
 from nomad_token.clients.http import Connections
 from nomad_token.clients.nomad import NomadPlace
 from nomad_token.clock import Deadline
-from nomad_token.state import Asked, Fact, HeldToken, Ledger
+from nomad_token.secret import SecretStr
+from nomad_token.state import Asked, Fact, HeldToken, Ledger, Made
 from nomad_token.undo.nomad import undo_at_nomad
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
@@ -54,10 +54,10 @@ class Cluster:
         by = Means(connections, self.clock, Deadline(self.clock, seconds), lent)
         return undo_at_nomad(NomadPlace(address=NOMAD), Ledger(facts), by)
 
-    def asked(self, named: str = "", what: str = "token") -> Asked:
+    def asked(self, named: str = "", what: Made = "token") -> Asked:
         """Return what is saved before a request for a token."""
         path = "acl/token" if what == "token" else "github"
-        return Asked.model_validate({"what": what, "path": path, "named": named, "at": self.clock.now()})
+        return Asked(what=what, path=path, named=named, at=self.clock.now())
 
     def held(self, number: int = 1, *, life: float | None = 60, manager: bool = False) -> HeldToken:
         """Return what is saved of a token; *life* in seconds, None for ever."""

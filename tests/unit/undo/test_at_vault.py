@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fakes import DENIED, GONE, GONE_ANEW, VAULT, FakeClock, Fault, Faults, vault_error
 from nomad_token.clients.http import Connections
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.clock import Deadline
 from nomad_token.revoke import undo
-from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Plan, Undeleted
+from nomad_token.secret import SecretStr
+from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Made, Plan, Undeleted
 from nomad_token.undo.outcome import Ending, Means, Outcome
 
 LENT, OWN = SecretStr("s.lentlentlent"), SecretStr("s.ownownown")
@@ -58,11 +58,11 @@ class Store:
         ends = None if life is None else self.clock.now() + timedelta(seconds=life)
         return HeldLogin(token=OWN, accessor=name, ends=ends, uses=uses)
 
-    def asked(self, what: str = "creds") -> Asked:
+    def asked(self, what: Made = "creds") -> Asked:
         """Return what is saved before a request."""
         path = {"creds": "nomad/creds/deploy", "login": "auth/jwt/login"}[what]
         named = "vault-deploy-" if what == "creds" else ""
-        return Asked.model_validate({"what": what, "path": path, "named": named, "at": self.clock.now()})
+        return Asked(what=what, path=path, named=named, at=self.clock.now())
 
     def undone(
         self, *facts: Fact, lent: SecretStr | None = None, is_lent: bool = False, seconds: float = 30

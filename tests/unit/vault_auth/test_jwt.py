@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import INPUTS, VAULT, World, jwt
 from nomad_token.clients.failures import Answer, Refusal
 from nomad_token.errors import Error, NotFound, Refused, Temporary
+from nomad_token.secret import SecretStr
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 from nomad_token.vault_auth.jwt import Jwt

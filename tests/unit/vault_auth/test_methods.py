@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from fakes import DENIED, VAULT, World, jwt, vault_error
 from nomad_token.clients.failures import Answer, Refusal
 from nomad_token.errors import Error, InputError, NoIdentity, NotFound, Refused, Temporary
 from nomad_token.order import all_declared
+from nomad_token.secret import SecretStr
 from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest
 

@@ -4,14 +4,13 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from pydantic import SecretStr
-
 from nomad_token.commands.base import Asked, Command
 from nomad_token.commands.of_setup.options import of_file
 from nomad_token.commands.options import of_servers
 from nomad_token.commands.terminal import confirm
 from nomad_token.declared import Declared
 from nomad_token.errors import Refused
+from nomad_token.secret import SecretStr
 from nomad_token.setup.objects import Kind
 
 if TYPE_CHECKING:

@@ -1,0 +1,43 @@
+"""A secret, from birth to the last moment. Pydantic has such a type too; its import alone is as long as a revoke."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class SecretStr:
+    """A text that nothing shows: no `str`, no `repr`, no traceback with its variables."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hide *text*."""
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """Reveal it: where it leaves the program, and nowhere else."""
+        return self._text
+
+    def __str__(self) -> str:
+        return "**********" if self._text else ""
+
+    def __repr__(self) -> str:
+        return f"SecretStr('{self}')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":  # noqa: ANN401
+        """Let an input be one (pydantic docs, "Custom types")."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - whoever asks has imported it
+
+        return core_schema.no_info_after_validator_function(cls, handler(str))
