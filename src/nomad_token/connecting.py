@@ -5,15 +5,13 @@ import binascii
 import re
 import ssl
 from collections.abc import Callable
-from functools import partial
-from typing import ClassVar, Final
-
-from pydantic_settings import SettingsConfigDict
+from typing import Final
 
 from nomad_token.clients.http import Own
 from nomad_token.clients.tls import Tls, context
 from nomad_token.errors import InputError
-from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.inputs import InputGroup, declare
+from nomad_token.readers import boolean, line, text
 from nomad_token.secret import SecretStr
 
 ReadFile = Callable[[str], str]
@@ -27,36 +25,39 @@ _OURS: Final = frozenset({"x-vault-token", "x-vault-namespace", "x-vault-request
 class ConnectionInputs(InputGroup):
     """TLS and headers of one server."""
 
-    server: ClassVar[str] = ""
-
     ca_cert: str = declare(
+        text,
         "",
         environment=["{SERVER}_CACERT"],
         about="The authorities that {Server}'s certificate is checked against, instead of the system's: PEM text, "
         "base64 of it, or a path.",
     )
     client_cert: str = declare(
+        text,
         "",
         environment=["{SERVER}_CLIENT_CERT"],
         about="A certificate of our own for {Server}: PEM text, base64 of it, or a path.",
     )
     client_key: SecretStr | None = declare(
+        SecretStr,
         None,
         environment=["{SERVER}_CLIENT_KEY"],
         about="The private key of `{server}-client-cert`: PEM text, base64 of it, or a path.",
     )
-    tls_server_name: Line = declare(
+    tls_server_name: str = declare(
+        line,
         "",
         environment=["{SERVER}_TLS_SERVER_NAME"],
         about="The name that {Server}'s certificate must hold, where it is not that of the address.",
     )
     skip_verify: bool = declare(
-        default=False,
+        boolean,
+        "false",
         environment=["{SERVER}_SKIP_VERIFY"],
         about="Whether {Server}'s certificate goes unchecked: whoever is in between then gets the token.",
     )
     headers: SecretStr | None = declare(
-        None, about="Headers for each request to {Server}, one `Name: value` a line: for a proxy before it."
+        SecretStr, None, about="Headers for each request to {Server}, one `Name: value` a line: for a proxy before it."
     )
 
     def tls(self, read_file: ReadFile) -> Tls:
@@ -110,8 +111,8 @@ class ConnectionInputs(InputGroup):
     def _headers(self) -> dict[str, SecretStr]:
         found: dict[str, SecretStr] = {}
         lines = self.headers.get_secret_value().splitlines() if self.headers else []
-        for line in filter(str.strip, lines):
-            header = _HEADER.fullmatch(line.strip())
+        for each in filter(str.strip, lines):
+            header = _HEADER.fullmatch(each.strip())
             if header is None:
                 raise InputError(f"`{self.server}-headers`: a line is not `Name: value`.")
             if header[1].lower() in _OURS:
@@ -120,21 +121,15 @@ class ConnectionInputs(InputGroup):
         return found
 
 
-def _named(server: str, field: str) -> str:
-    return f"{server}-{field.replace('_', '-')}"
-
-
 class VaultConnection(ConnectionInputs):
     """Those of Vault."""
 
-    model_config = SettingsConfigDict(alias_generator=partial(_named, "vault"))
     server = "vault"
 
 
 class NomadConnection(ConnectionInputs):
     """Those of Nomad."""
 
-    model_config = SettingsConfigDict(alias_generator=partial(_named, "nomad"))
     server = "nomad"
 
 

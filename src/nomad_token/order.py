@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from msgspec import structs
-from pydantic import AfterValidator
 
 from nomad_token import next_steps
 from nomad_token.clients.http import Own, Place, origin
@@ -47,7 +46,7 @@ class Order:
 
 
 def _known(value: str) -> str:
-    if value and value not in ISSUERS:
+    if value not in ISSUERS:
         raise ValueError(f"is not one of {', '.join(ISSUERS)}")
     return value
 
@@ -55,7 +54,8 @@ def _known(value: str) -> str:
 class IssuerInputs(InputGroup):
     """Who grants the token."""
 
-    issuer: Annotated[str, AfterValidator(_known)] = declare(
+    issuer: str = declare(
+        _known,
         "",
         about="Who grants the token: `vault`, `nomad-login` or `nomad-management`. Without it: told by `role`, by "
         "`nomad-auth-method`, or by `policies`, `nomad-roles` or `type`.",

@@ -1,26 +1,27 @@
 """Where the servers are: the inputs that say so, for whatever is done there."""
 
 from collections.abc import Collection
-from typing import Literal
 
 from nomad_token.clients.vault import VaultPlace
-from nomad_token.inputs import Address, InputGroup, Line, Mount, declare
+from nomad_token.inputs import InputGroup, declare
+from nomad_token.readers import address, line, mount
 
 
 class VaultInputs(InputGroup):
     """Where Vault is, and where in it."""
 
-    vault_addr: Address = declare(
+    vault_addr: str = declare(
+        address,
         environment=["VAULT_ADDR", "VAULT_SERVER_URL"],
         about="Vault's or OpenBao's address, such as https://vault.example.com:8200.",
     )
-    vault_namespace: Line = declare(
-        "", environment=["VAULT_NAMESPACE"], about="The Vault namespace of the Nomad secrets engine."
+    vault_namespace: str = declare(
+        line, "", environment=["VAULT_NAMESPACE"], about="The Vault namespace of the Nomad secrets engine."
     )
-    vault_auth_namespace: Line = declare(
-        "", about="The Vault namespace of the login, where it differs from `vault-namespace`."
+    vault_auth_namespace: str = declare(
+        line, "", about="The Vault namespace of the login, where it differs from `vault-namespace`."
     )
-    vault_mount: Mount = declare("nomad", about="Where the Nomad secrets engine is mounted.")
+    vault_mount: str = declare(mount, "nomad", about="Where the Nomad secrets engine is mounted.")
 
     def vault(self) -> VaultPlace:
         """Name the server and the namespaces."""
@@ -34,18 +35,21 @@ class VaultInputs(InputGroup):
 class NomadInputs(InputGroup):
     """Where Nomad is."""
 
-    nomad_addr: Address | Literal[""] = declare(
+    nomad_addr: str = declare(
+        address,
         "",
         environment=["NOMAD_ADDR"],
         about="Nomad's address, such as https://nomad.example.com:4646: used to prove that the token is accepted, and "
         "that it is dead afterwards. Given as an input, it is exported as `NOMAD_ADDR`.",
     )
-    nomad_region: Line = declare(
+    nomad_region: str = declare(
+        line,
         "",
         environment=["NOMAD_REGION"],
         about="The Nomad region to ask. Given as an input, it is exported as `NOMAD_REGION`.",
     )
-    nomad_namespace: Line = declare(
+    nomad_namespace: str = declare(
+        line,
         "",
         environment=["NOMAD_NAMESPACE"],
         about="A Nomad namespace for the next steps: given as an input, it is exported as `NOMAD_NAMESPACE`.",
@@ -53,5 +57,5 @@ class NomadInputs(InputGroup):
 
     def as_environment(self, names: Collection[str]) -> dict[str, str]:
         """Return those of the inputs that are among *names* under the variables that Nomad's own tools read."""
-        values = zip(self.declared(), self, strict=True)
-        return {one.environment[0]: str(value) for one, (_, value) in values if one.name in names}
+        values = zip(self.declared(), (self.nomad_addr, self.nomad_region, self.nomad_namespace), strict=True)
+        return {one.environment[0]: value for one, value in values if one.name in names}

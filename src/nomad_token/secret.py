@@ -1,10 +1,4 @@
-"""A secret, from birth to the last moment. Pydantic has such a type too; its import alone is as long as a revoke."""
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
+"""A secret, from birth to the last moment."""
 
 
 class SecretStr:
@@ -34,10 +28,3 @@ class SecretStr:
 
     def __len__(self) -> int:
         return len(self._text)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":  # noqa: ANN401
-        """Let an input be one (pydantic docs, "Custom types")."""
-        from pydantic_core import core_schema  # noqa: PLC0415 - whoever asks has imported it
-
-        return core_schema.no_info_after_validator_function(cls, handler(str))

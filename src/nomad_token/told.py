@@ -3,13 +3,8 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
-from nomad_token.inputs import seconds
-
-# How Pydantic takes a false and a true (docs, "Booleans").
-_NO: Final = frozenset({"false", "f", "no", "n", "off", "0"})
-_YES: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
+from nomad_token.readers import NO, YES, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +40,11 @@ class Told:
 
     def denies(self, name: str) -> bool:
         """Tell whether *name* reads as false."""
-        return self.value(name).lower() in _NO
+        return self.value(name).lower() in NO
 
     def affirms(self, name: str) -> bool:
         """Tell whether *name* reads as true."""
-        return self.value(name).lower() in _YES
+        return self.value(name).lower() in YES
 
     def exceeds(self, name: str, other: str) -> bool:
         """Tell whether *name* is longer than *other*; what is no duration is refused when it is read."""
@@ -69,7 +64,6 @@ class Told:
 
     def _seconds(self, name: str) -> float | None:
         try:
-            read = seconds(self.value(name))
+            return seconds(self.value(name))
         except ValueError:
             return None
-        return read if isinstance(read, float) else None

@@ -1,7 +1,6 @@
 """A secret."""
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
 
 from nomad_token.secret import SecretStr
 
@@ -32,12 +31,3 @@ def test_it_has_no_variables_to_dump() -> None:
     """What prints the variables of an object finds none."""
     with pytest.raises(TypeError):
         vars(SecretStr(WORD))
-
-
-def test_an_input_can_be_one() -> None:
-    """Pydantic makes one of a text alone."""
-    read = TypeAdapter(SecretStr)
-
-    assert read.validate_python(WORD) == SecretStr(WORD)
-    with pytest.raises(ValidationError):
-        read.validate_python(7)

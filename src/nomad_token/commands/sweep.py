@@ -8,10 +8,10 @@ from nomad_token.commands.base import Asked, Command
 from nomad_token.commands.options import of_json, of_servers
 from nomad_token.declared import Declared
 from nomad_token.errors import InputError, LiveTokenLeft
-from nomad_token.inputs import seconds
 from nomad_token.leases.listing import tokens_of
 from nomad_token.leases.sweep import leftovers, why_not_deleted
 from nomad_token.leases.table import printed
+from nomad_token.readers import seconds
 
 _AGE: Final = "1h"
 
@@ -47,10 +47,9 @@ def _act(asked: Asked) -> int:
 
 def _age(text: str) -> float:
     try:
-        value = seconds(text)
+        return seconds(text)
     except ValueError as error:
         raise InputError(f"--older-than: `{text[:40]}` {error}.") from None
-    return float(str(value))
 
 
 COMMAND: Final = Command(

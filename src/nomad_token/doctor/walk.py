@@ -47,7 +47,7 @@ def examined(known: Facts, show: Callable[[list[Finding]], None]) -> Finding | N
 
 def prepared(order: Order, platform: Platform, outside: Outside) -> Minting:
     """Begin what a mint of *order* would, in a hurry and with an undo in any case. Raises `InputError`, `OSError`."""
-    job = order.job.model_copy(update={"revoke": True, "timeout": min(order.job.timeout, _LONGEST), "summary": "never"})
+    job = order.job.but(revoke=True, timeout=min(order.job.timeout, _LONGEST), summary="never")
     return begin(replace(order, job=job), platform, outside, alone=True)
 
 

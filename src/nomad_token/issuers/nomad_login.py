@@ -7,10 +7,11 @@ from nomad_token.clients.http import origin
 from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
-from nomad_token.inputs import Line, declare
+from nomad_token.inputs import declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means
 from nomad_token.issuers.nomad_refusals import explain_login
+from nomad_token.readers import line
 from nomad_token.retry import Verdict, of_making
 from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldToken
@@ -23,12 +24,14 @@ class NomadLogin(IdToken):
     told_by: ClassVar[tuple[str, ...]] = ("nomad-auth-method",)
 
     id_token: SecretStr | None = declare(
+        SecretStr,
         None,
         environment=["NOMAD_ID_TOKEN"],
         about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",
     )
-    nomad_auth_method: Line = declare(about="The name of Nomad's JWT auth method, for a token from Nomad itself.")
+    nomad_auth_method: str = declare(line, about="The name of Nomad's JWT auth method, for a token from Nomad itself.")
     nomad_management_token: SecretStr | None = declare(
+        SecretStr,
         None,
         environment=["NOMAD_MANAGEMENT_TOKEN"],
         about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "

@@ -1,20 +1,19 @@
 """`nomad-management`: Nomad itself, with a management token that is lent, for a client token that ends soon."""
 
 import re
-from typing import Annotated, ClassVar, Literal, cast
-
-from pydantic import AfterValidator
+from typing import ClassVar, Literal, cast
 
 from nomad_token.clients.failures import Failure
 from nomad_token.clients.nomad import Minted, Nomad, NomadPlace
 from nomad_token.clients.vault import VaultPlace
 from nomad_token.credential import Credential
 from nomad_token.errors import Refused
-from nomad_token.inputs import Duration, InputGroup, declare
+from nomad_token.inputs import InputGroup, declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.nomad_refusals import explain_token
 from nomad_token.names import own_name
+from nomad_token.readers import OneOf, boolean, duration
 from nomad_token.retry import Verdict, of_making
 from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldToken
@@ -42,21 +41,26 @@ class NomadManagement(InputGroup):
     told_by: ClassVar[tuple[str, ...]] = ("policies", "nomad-roles", "type")
 
     nomad_management_token: SecretStr = declare(
+        SecretStr,
         environment=["NOMAD_MANAGEMENT_TOKEN"],
         about="A Nomad management token: to make tokens with (`policies`, `nomad-roles`), or to delete the token of a "
         "login at the end. It is lent, and never saved.",
     )
-    policies: Annotated[str, AfterValidator(_names)] = declare(
-        "", about="The Nomad policies of the token, by comma or by line; Nomad itself makes it then."
+    policies: str = declare(
+        _names, "", about="The Nomad policies of the token, by comma or by line; Nomad itself makes it then."
     )
-    nomad_roles: Annotated[str, AfterValidator(_names)] = declare(
-        "", about="The Nomad ACL roles of the token, by comma or by line; Nomad itself makes it then."
+    nomad_roles: str = declare(
+        _names, "", about="The Nomad ACL roles of the token, by comma or by line; Nomad itself makes it then."
     )
     type: Literal["client", "management"] = declare(
-        "client", about="The type of a token that Nomad itself makes: `client` or `management`."
+        OneOf("client", "management"),
+        "client",
+        about="The type of a token that Nomad itself makes: `client` or `management`.",
     )
-    is_global: bool = declare(default=False, name="global", about="Whether the token is known in every region.")
-    ttl: Duration = declare("30m", about="The life of the token. Vault's tokens have theirs from `config/lease`.")
+    is_global: bool = declare(boolean, "false", name="global", about="Whether the token is known in every region.")
+    ttl: float = declare(
+        duration, "30m", about="The life of the token. Vault's tokens have theirs from `config/lease`."
+    )
 
     def vault(self) -> VaultPlace | None:
         """Name none."""

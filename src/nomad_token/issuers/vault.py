@@ -4,20 +4,19 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, NamedTuple, Self
-
-from pydantic import AfterValidator, BeforeValidator, PrivateAttr
+from typing import ClassVar, Final, NamedTuple, Self
 
 from nomad_token.clients.failures import Failure, Refusal
 from nomad_token.clients.vault import Creds, Login, Vault
 from nomad_token.credential import Credential, output_name
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error, Refused
-from nomad_token.inputs import Mount, check_env_name, declare
+from nomad_token.inputs import declare
 from nomad_token.issuers.awaited import awaited
 from nomad_token.issuers.base import Means, Unclear
 from nomad_token.issuers.vault_refusals import EngineRole, explain_borrowed, explain_creds, explain_login
 from nomad_token.places import VaultInputs
+from nomad_token.readers import env_name, mount
 from nomad_token.retry import Verdict, of_making, of_repeatable, patiently
 from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, HeldLease, HeldLogin
@@ -40,10 +39,8 @@ class Wanted(NamedTuple):
     """Empty where the line names none: `env-name` does then."""
 
 
-def _wanted(value: object) -> object:
+def _wanted(value: str) -> tuple[Wanted, ...]:
     """Read `ROLE` or `ROLE | ENV_NAME`, by line or by comma."""
-    if not isinstance(value, str):
-        return value
     parts = [line.partition("|") for line in re.split(r"[,\n]", value) if line.strip()]
     wanted = tuple(Wanted(_role(role), _env_name(name.strip()) if bar else "") for role, bar, name in parts)
     if len(wanted) > MOST_ROLES:
@@ -69,7 +66,7 @@ def _role(value: str) -> str:
 def _env_name(name: str) -> str:
     """Check the variable that a line names, and quote it: the value has other lines."""
     try:
-        return check_env_name(name)
+        return env_name(name)
     except ValueError as error:
         raise ValueError(f"holds `{shown(name)}`, which {error}") from None
 
@@ -80,10 +77,11 @@ def _method(value: str) -> str:
     return value
 
 
-def _below_auth(value: str) -> str:
-    if value.startswith("auth/"):
+def _auth_path(value: str) -> str:
+    path = mount(value)
+    if path.startswith("auth/"):
         raise ValueError("is below `auth/` already: leave that out")
-    return value
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,30 +101,32 @@ class VaultIssuer(VaultInputs):
 
     told_by: ClassVar[tuple[str, ...]] = ("role",)
 
-    role: Annotated[tuple[Wanted, ...], BeforeValidator(_wanted)] = declare(
+    role: tuple[Wanted, ...] = declare(
+        _wanted,
         about="The role of Vault's Nomad secrets engine: the ROLE of `nomad/creds/ROLE`. Several, "
         "by line or by comma as `ROLE | ENV_NAME`, make several tokens, all or none. (The role of the login is "
-        "`vault-auth-role`.)"
+        "`vault-auth-role`.)",
     )
-    vault_auth_method: Annotated[str, AfterValidator(_method)] = declare(
+    vault_auth_method: str = declare(
+        _method,
         "jwt",
         about="How the job logs in to Vault. `jwt`: with its id token, so that no secret is stored anywhere. "
         f"{_OTHER_METHODS}: with what their inputs give. "
         "`token`: not at all, it is there already.",
     )
-    vault_auth_path: Annotated[Mount, AfterValidator(_below_auth)] | None = declare(
+    vault_auth_path: str | None = declare(
+        _auth_path,
         None,
         environment=["VAULT_AUTH_PATH"],
         about="Where the auth method is mounted, below `auth/`. Without it: the method's name.",
     )
-    _auth: VaultAuth = PrivateAttr()
+    _auth: VaultAuth
 
     @classmethod
     def read(cls, lookup: Lookup) -> Self:
         """Read the issuer's inputs, and those of the auth method that they choose."""
         issuer = super().read(lookup)
-        issuer._auth = METHODS[issuer.vault_auth_method].read(lookup)  # noqa: SLF001 - its own class's
-        return issuer
+        return issuer.but(_auth=METHODS[issuer.vault_auth_method].read(lookup))
 
     @classmethod
     def declared(cls) -> list[Declared]:

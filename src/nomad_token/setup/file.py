@@ -5,10 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from nomad_token.errors import InputError
-from nomad_token.inputs import Address, Duration, Mount
+from nomad_token.readers import address, mount, seconds
 from nomad_token.setup.bounds import PLATFORMS, Claims, check_bounds
 from nomad_token.text import shown
 
@@ -36,6 +45,13 @@ def _below_auth(value: str) -> str:
     return value
 
 
+def _seconds(value: object) -> object:
+    return seconds(value) if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(address)]
+Mount = Annotated[str, AfterValidator(mount)]
+Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=86400 * 366)]
 # A role of the engine is a generic name of Vault's SDK (api-contract 1.1); a name in Nomad has no dot (2.3).
 VaultName = Annotated[str, Field(pattern=r"^\w(([\w.-]+)?\w)?$", max_length=128)]
 NomadName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9-]{1,128}$")]

@@ -23,9 +23,9 @@ _REFUSALS: Final = (
 class AppRole(InputGroup):
     """The inputs of the method, and its login (api-contract 3.3)."""
 
-    vault_role_id: SecretStr = declare(about="The role id of an AppRole.")
+    vault_role_id: SecretStr = declare(SecretStr, about="The role id of an AppRole.")
     vault_secret_id: SecretStr | None = declare(
-        None, about="The secret id of an AppRole; left out where the role has bind_secret_id=false."
+        SecretStr, None, about="The secret id of an AppRole; left out where the role has bind_secret_id=false."
     )
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:

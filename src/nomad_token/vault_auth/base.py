@@ -8,7 +8,8 @@ from typing import Protocol, Self
 from nomad_token.clients.failures import Refusal
 from nomad_token.declared import Declared, Lookup
 from nomad_token.errors import Error
-from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.inputs import InputGroup, declare
+from nomad_token.readers import line
 from nomad_token.secret import SecretStr
 from nomad_token.text import pasted
 
@@ -55,7 +56,8 @@ class Circumstances:
 class OfRole(InputGroup):
     """The input of the methods whose logins are roles of theirs."""
 
-    vault_auth_role: Line = declare(
+    vault_auth_role: str = declare(
+        line,
         "",
         environment=["VAULT_AUTH_ROLE"],
         about="The role of the login. Without it: the auth method's `default_role`, where it has one.",

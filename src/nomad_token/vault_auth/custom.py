@@ -1,9 +1,6 @@
 """`custom`: any other login that takes a JSON object."""
 
 import json
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused
@@ -13,21 +10,22 @@ from nomad_token.text import shown
 from nomad_token.vault_auth.base import Circumstances, LoginRequest
 
 
-def _json_object(payload: SecretStr) -> SecretStr:
+def _json_object(payload: str) -> SecretStr:
     try:
-        read = json.loads(payload.get_secret_value())
+        read = json.loads(payload)
     except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
     if not isinstance(read, dict):
-        raise ValueError("is not a JSON object")  # noqa: TRY004 - Pydantic takes a ValueError for a refusal
-    return payload
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - it is what a reader raises
+    return SecretStr(payload)
 
 
 class Custom(InputGroup):
     """The input of the method, and its login: `vault-auth-payload` is sent to `auth/<vault-auth-path>/login`."""
 
-    vault_auth_payload: Annotated[SecretStr, AfterValidator(_json_object)] = declare(
-        about="What is sent to log in, as a JSON object, with `vault-auth-method: custom` and `vault-auth-path`."
+    vault_auth_payload: SecretStr = declare(
+        _json_object,
+        about="What is sent to log in, as a JSON object, with `vault-auth-method: custom` and `vault-auth-path`.",
     )
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:

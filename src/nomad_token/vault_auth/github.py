@@ -13,8 +13,9 @@ class GitHubToken(InputGroup):
     """The input of the method, and its login (api-contract 3.3)."""
 
     vault_github_token: SecretStr = declare(
+        SecretStr,
         about="A GitHub token with read:org, of a member of the organisation that Vault trusts. (The job's own "
-        "GITHUB_TOKEN is no member.)"
+        "GITHUB_TOKEN is no member.)",
     )
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:

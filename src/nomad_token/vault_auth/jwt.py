@@ -7,7 +7,8 @@ from nomad_token.claims import claims, displayed
 from nomad_token.clients.failures import Refusal
 from nomad_token.clients.http import origin
 from nomad_token.errors import Error, NotFound, Refused, Temporary
-from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.inputs import InputGroup, declare
+from nomad_token.readers import line
 from nomad_token.said import FromVault
 from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
@@ -17,12 +18,14 @@ from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 class IdToken(InputGroup):
     """The inputs about the job's id token, wherever it is shown."""
 
-    audience: Line = declare(
+    audience: str = declare(
+        line,
         "",
         about="The audience (`aud`) of the id token that is asked for; one of the role's `bound_audiences`. "
         "Without it: the scheme, host and port of the server's address.",
     )
     id_token: SecretStr | None = declare(
+        SecretStr,
         None,
         environment=["VAULT_ID_TOKEN"],
         about="An id token (JWT) to log in with, instead of one from the platform. Needed under act, which has none.",

@@ -5,7 +5,8 @@ from pathlib import Path
 from nomad_token.claims import claims
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, NoIdentity, NotFound, Refused, Temporary
-from nomad_token.inputs import Line, declare
+from nomad_token.inputs import declare
+from nomad_token.readers import line
 from nomad_token.said import FromVault
 from nomad_token.secret import SecretStr
 from nomad_token.text import pasted, shown
@@ -15,7 +16,8 @@ from nomad_token.vault_auth.base import Circumstances, LoginRequest, OfRole
 class Kubernetes(OfRole):
     """The inputs of the method, and its login (api-contract 3.3)."""
 
-    vault_kubernetes_token_path: Line = declare(
+    vault_kubernetes_token_path: str = declare(
+        line,
         "/var/run/secrets/kubernetes.io/serviceaccount/token",
         about="The file with the pod's service account token. In a container action it is there only where the runner "
         "mounts it: in Kubernetes mode it is the step pod's.",

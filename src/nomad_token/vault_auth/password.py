@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from nomad_token.clients.failures import Refusal
 from nomad_token.errors import Error, Refused, Temporary
-from nomad_token.inputs import InputGroup, Line, declare
+from nomad_token.inputs import InputGroup, declare
+from nomad_token.readers import line
 from nomad_token.said import FromVault
 from nomad_token.secret import SecretStr
 from nomad_token.text import shown
@@ -17,8 +18,8 @@ class Userpass(InputGroup):
 
     kind: ClassVar = "userpass"
 
-    vault_username: Line = declare(about="The user of a `userpass` or `ldap` login.")
-    vault_password: SecretStr = declare(about="The password of a `userpass` or `ldap` login.")
+    vault_username: str = declare(line, about="The user of a `userpass` or `ldap` login.")
+    vault_password: SecretStr = declare(SecretStr, about="The password of a `userpass` or `ldap` login.")
 
     def login_request(self, circumstances: Circumstances) -> LoginRequest:
         """Make the request: the user's name is a part of the path."""

@@ -9,6 +9,7 @@ class Token(InputGroup):
     """The input of the method."""
 
     vault_token: SecretStr = declare(
+        SecretStr,
         environment=["VAULT_TOKEN"],
         about="A Vault token to use as it is. It is left alone afterwards: only the lease is revoked, which its "
         "policies must allow (`update` on `sys/leases/revoke`).",
