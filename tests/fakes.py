@@ -22,6 +22,7 @@ from nomad_token.platforms.base import Export, Kept, Level
 from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Plan, loads
+from through import answering
 
 VAULT = "http://vault.test:8200"
 NOMAD = "http://nomad.test:4646"
@@ -490,7 +491,7 @@ class World:
         self.nomad = FakeNomad()
         self.vault = FakeVault(self.nomad)
         self.platform = RecordingPlatform(self.events, given)
-        self.connections = Connections(self.clock, self._trace, httpx.MockTransport(self._routed))
+        self.connections = Connections(self.clock, self._trace, answering(self._routed))
         self.signals = Signals()
         self.outside = Outside(self.connections, self.clock, self.signals)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nomad_token.clients.http import Transport
+    from nomad_token.clients.transport import Transport
     from nomad_token.clock import Clock
     from nomad_token.outside import Outside
     from nomad_token.platforms.base import Platform
@@ -46,7 +46,6 @@ def _begin() -> None:
     if hasattr(signal, "pthread_sigmask"):  # Windows lacks it
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     gc.set_threshold(100_000)  # they make no garbage: a twentieth of a start
-    sys.modules["httpx._main"] = None  # type: ignore[assignment] # its own command line, where rich is: a seventh
 
 
 def _end(code: int) -> NoReturn:

@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 from typing import Final, TextIO
 
 from nomad_token import __version__
-from nomad_token.clients.http import Connections, Transport
+from nomad_token.clients.http import Connections
+from nomad_token.clients.transport import Transport
 from nomad_token.clock import Clock
 from nomad_token.commands import COMMANDS, OF_THE_LAB, load
 from nomad_token.commands.base import Asked, Command

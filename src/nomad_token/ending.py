@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from nomad_token.clients.http import Connections, Transport
+from nomad_token.clients.http import Connections
+from nomad_token.clients.transport import Transport
 from nomad_token.clock import Clock, SystemClock
 from nomad_token.errors import Cancelled, Error, Temporary
 from nomad_token.outside import Outside

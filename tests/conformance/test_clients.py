@@ -26,6 +26,7 @@ from nomad_token.value import Value
 from nomad_token_lab import Answer as Said
 from nomad_token_lab import Fault, Lab
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
+from through import Through
 
 SECONDS = 10.0
 
@@ -34,7 +35,7 @@ SECONDS = 10.0
 def vault(served: Served, texts: list[str]) -> Iterator[Vault]:
     """Our client of the server under test."""
     place = VaultPlace(address=served.addr)
-    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Heard(texts))
+    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Through(Heard(texts)))
     yield Vault(connection, place)
     connection.close()
 
@@ -43,7 +44,7 @@ def vault(served: Served, texts: list[str]) -> Iterator[Vault]:
 def nomad(agent: Agent, texts: list[str]) -> Iterator[Nomad]:
     """Our client of the Nomad under test."""
     place = NomadPlace(address=agent.addr)
-    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Heard(texts))
+    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Through(Heard(texts)))
     yield Nomad(connection, place)
     connection.close()
 
@@ -298,7 +299,7 @@ def test_an_expired_token_is_refused_whatever_the_version_says(nomad: Nomad, age
 def test_a_nomad_without_acls_has_no_tokens(nomad: Nomad, agent: Agent, without_acls: str, texts: list[str]) -> None:
     """Whatever the version says of it, it is known for what it is (2.5)."""
     place = NomadPlace(address=without_acls)
-    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Heard(texts))
+    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Through(Heard(texts)))
     unknown = SimpleNamespace(secret_id=SecretStr("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), accessor_id="x")
     standing, _ = _standing(Nomad(connection, place), unknown)  # type: ignore[arg-type]
     connection.close()

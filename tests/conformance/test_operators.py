@@ -19,6 +19,7 @@ from nomad_token.secret import SecretStr
 from nomad_token.setup.canonical import canonical
 from nomad_token.setup.facts import release
 from nomad_token_lab.trust import DEPLOYER
+from through import Through
 
 says = pytest.mark.says
 ABOUT: Final = "made by nomad-token setup: conformance"
@@ -28,7 +29,7 @@ ABOUT: Final = "made by nomad-token setup: conformance"
 def vault(served: Served, job: Job, texts: list[str]) -> Iterator[VaultOperator]:
     """The client of the server under test that an operator has."""
     place = VaultPlace(address=served.addr)
-    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Heard(texts))
+    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Through(Heard(texts)))
     yield VaultOperator(connection, place, SecretStr(job.root.headers["X-Vault-Token"]))
     connection.close()
 
@@ -37,7 +38,7 @@ def vault(served: Served, job: Job, texts: list[str]) -> Iterator[VaultOperator]
 def nomad(agent: Agent, texts: list[str]) -> Iterator[NomadOperator]:
     """The client of the Nomad under test that an operator has."""
     place = NomadPlace(address=agent.addr)
-    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Heard(texts))
+    connection = Connection(place, clock=SystemClock(), trace=lambda _: None, transport=Through(Heard(texts)))
     yield NomadOperator(connection, place, agent.management_token)
     connection.close()
 

@@ -31,6 +31,7 @@ from nomad_token.secret import SecretStr
 from nomad_token.signals import Signals
 from nomad_token.state import dumps
 from nomad_token_lab.runner import pairs
+from through import answering
 
 _OF_GITLAB = re.compile(r"\033\[3[13];1m(?=warning|error)|(?<=:)\033\[0m(?= )")
 """The colours that are ours, in the one place where they are."""
@@ -211,7 +212,7 @@ def sourced(path: Path) -> dict[str, str]:
 
 def nowhere() -> Connections:
     """Return connections on which nobody answers."""
-    return Connections(FakeClock(), lambda _: None, httpx.MockTransport(lambda _: httpx.Response(500)))
+    return Connections(FakeClock(), lambda _: None, answering(lambda _: httpx.Response(500)))
 
 
 def in_job(kind: type[GitHubJob | GitLabJob | LocalJob], folder: Path) -> InShell:

@@ -41,6 +41,7 @@ from nomad_token.vault_auth import METHODS
 from nomad_token.vault_auth.base import Borrowed, Circumstances, LoginRequest, VaultAuth
 from nomad_token_lab import Lab
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
+from through import Through
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 MOUNT = "teams/ci/of-its-own"
@@ -321,7 +322,7 @@ class Job:
         audience = lab.vault.addr if self.order.issuer.vault() else lab.nomad.addr
         self.platform.id_token_value = lab.github.id_token(audience).get_secret_value()
         self._clock = SystemClock()
-        self._transport = Recording(self.events)
+        self._transport = Through(Recording(self.events))
         self.outside = Outside(Connections(self._clock, lambda _: None, self._transport), self._clock, Signals())
 
     def mint(self) -> tuple[Credential, ...]:

@@ -1,4 +1,4 @@
-"""A network in memory: httpx's own HTTP over it, byte by byte, so that an answer can be cut where one likes."""
+"""A network in memory: httpcore's own HTTP over it, byte by byte, so that an answer can be cut where one likes."""
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +13,7 @@ import httpx
 from fakes import FakeClock
 from nomad_token_lab.faults import ServerName
 from nomad_token_lab.memory import InMemory
+from through import in_httpx
 
 _ROUND_TRIP: Final = 0.02
 """Seconds that a request takes."""
@@ -92,14 +93,12 @@ Strike = Callable[[httpx.Request, Callable[[], Reply]], Deed]
 """Decides what the client gets to see of a request; what it is given asks the server itself."""
 
 
-class Wire(httpx.HTTPTransport):
-    """httpx's own transport, over the network in memory."""
+class Wire:
+    """The program's own transport, over the network in memory."""
 
     def __init__(self, servers: InMemory, clock: FakeClock, strike: Strike) -> None:
         """Ask *servers*, unless *strike* does otherwise."""
-        super().__init__(verify=_CONTEXT, trust_env=False)
         self._network = _Network(servers, clock, strike)
-        # httpx has no argument for httpcore's network backend, which is made to be replaced.
         self._pool = httpcore.ConnectionPool(ssl_context=_CONTEXT, network_backend=self._network)
 
     @property
@@ -112,10 +111,14 @@ class Wire(httpx.HTTPTransport):
         """Addresses outside of the lab that were asked for."""
         return self._network.strays
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send *request*."""
-        self._network.begin(request)
-        return super().handle_request(request)
+        self._network.begin(in_httpx(request))
+        return self._pool.handle_request(request)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._pool.close()
 
 
 _CONTEXT: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -13,6 +13,7 @@ import httpx
 from nomad_token.clock import Clock
 from nomad_token.command_line import command
 from nomad_token_lab import Lab
+from through import Through
 
 DEPLOYER: Final = """\
 namespace "default" {
@@ -104,7 +105,7 @@ class Site:
     folder: Path
     environ: dict[str, str] = field(repr=False)
     clock: Clock = field(default_factory=Hasty)
-    transport: httpx.BaseTransport | None = None
+    transport: Through | None = None
     out: str = ""
     err: str = ""
 

@@ -17,6 +17,7 @@ from nomad_token_lab import Lab
 from nomad_token_lab.memory import InMemory, Transport
 from nomad_token_lab.vault.state import Dialect
 from setup.site import DEPLOYER, FILE, Site
+from through import Through
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def in_memory(folder: Path, dialect: Dialect = Dialect.VAULT) -> Iterator[tuple[
     servers = lab.start_in_memory()
     try:
         site = Site.of(lab, folder)
-        site.transport = Transport(servers)
+        site.transport = Through(Transport(servers))
         site.write(FILE)
         yield site, servers
     finally:
@@ -85,13 +86,14 @@ def test_cut_short_at_each_request(tmp_path: Path, cut_as: str) -> None:
         whole = site.state()
     for at in range(500):
         with in_memory(tmp_path) as (site, servers):
-            site.transport = cut = Cut(servers, at, answered=answered, end=end)
+            cut = Cut(servers, at, answered=answered, end=end)
+            site.transport = Through(cut)
             with suppress(Killed):
                 site.apply()
             if not cut.struck:
                 assert at > 40
                 return
-            site.transport = Transport(servers)
+            site.transport = Through(Transport(servers))
             assert site.apply() == 0, f"{cut.struck}: {site.err}"
             assert site.state() == whole, cut.struck
             assert len(site.access_tokens()) == 1, cut.struck
@@ -104,14 +106,15 @@ def test_a_rotation_that_is_cut_short(tmp_path: Path) -> None:
     for at in range(500):
         with in_memory(tmp_path) as (site, servers):
             assert site.apply() == 0
-            site.transport = cut = Cut(servers, at, answered=True, end=_killed)
+            cut = Cut(servers, at, answered=True, end=_killed)
+            site.transport = Through(cut)
             with suppress(Killed):
                 site.apply("--rotate-access")
             if not cut.struck:
                 return
             with site.lab.vault_client() as vault:
                 assert vault.get("/v1/nomad/creds/deployer").status_code == 200, cut.struck
-            site.transport = Transport(servers)
+            site.transport = Through(Transport(servers))
             assert site.apply("--rotate-access") == 0, f"{cut.struck}: {site.err}"
             assert len(site.access_tokens()) == 1, cut.struck
     pytest.fail("it has no end")

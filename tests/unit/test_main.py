@@ -19,6 +19,7 @@ from nomad_token import __version__
 from nomad_token.__main__ import step
 from nomad_token.command_line import command
 from nomad_token_lab.runner import pairs
+from through import answering
 
 LOGIN, CREDS = "auth/jwt/login", "nomad/creds/deployer"
 
@@ -66,7 +67,7 @@ class Job:
         return self.files["GITHUB_STEP_SUMMARY"].read_text()
 
     def _run(self, name: str, state: dict[str, str]) -> int:
-        transport = httpx.MockTransport(self._routed)
+        transport = answering(self._routed)
         return step(name, self.environ | state, self.out, clock=self.world.clock, transport=transport)
 
     def _routed(self, request: httpx.Request) -> httpx.Response:

@@ -11,6 +11,7 @@ from nomad_token.errors import InputError, Refused, Temporary
 from nomad_token.operating import Operator
 from nomad_token.outside import Outside
 from nomad_token.signals import Signals
+from through import answering
 
 TOKEN = {"AccessorID": "acce5500-0000-4000-8000-000000000001", "SecretID": "x", "Type": "management"}
 
@@ -26,7 +27,7 @@ def operator(
         return answer or httpx.Response(200, json=TOKEN)
 
     clock = FakeClock()
-    outside = Outside(Connections(clock, lambda _: None, httpx.MockTransport(answered)), clock, Signals())
+    outside = Outside(Connections(clock, lambda _: None, answering(answered)), clock, Signals())
     return Operator(RecordingPlatform([], {"nomad-addr": NOMAD}), outside, environ, prefix, file)
 
 

@@ -12,6 +12,7 @@ from nomad_token.mint import mint
 from nomad_token.outside import Outside
 from nomad_token.post import post
 from nomad_token.state import Settled
+from through import answering
 
 LEASES, REVOKE_SELF = "sys/leases/revoke", "auth/token/revoke-self"
 
@@ -205,7 +206,7 @@ def test_headers_of_ones_own(named: str, is_sent: bool) -> None:  # noqa: FBT001
         sent.append(request.headers.get("X-Key"))
         return world.vault(request) if request.url.host == "vault.test" else world.nomad(request)
 
-    connections = Connections(world.clock, lambda _: None, httpx.MockTransport(answer))
+    connections = Connections(world.clock, lambda _: None, answering(answer))
     post(world.platform, Outside(connections, world.clock, world.signals))
 
     assert sent

@@ -17,6 +17,7 @@ from nomad_token.renew import renew
 from nomad_token.renewal import Renewal, living, of_lent
 from nomad_token.secret import SecretStr
 from nomad_token.state import HeldLease, HeldLogin, HeldToken, Ledger, Renewed
+from through import answering
 
 HOUR = 3600
 SELF = "auth/token/renew-self"
@@ -101,7 +102,7 @@ class Command:
 
     def begin(self, *, lent: str = "", uses: int = 0, lent_ends: datetime | None = None) -> Renewal:
         """Begin to renew it."""
-        transport = httpx.MockTransport(self.vault)
+        transport = answering(self.vault)
         place = VaultPlace(address=VAULT)
         vault = Vault(Connection(place, clock=self.clock, trace=lambda _: None, transport=transport), place)
         what = living(self.ledger, vault, SecretStr(lent) if lent else None, uses=uses)

@@ -31,6 +31,7 @@ from nomad_token.state import (
 )
 from nomad_token.text import shown
 from nomad_token.undo.outcome import Ending, Means, Outcome
+from through import answering
 
 LEASES, REVOKE_SELF, SELF = "sys/leases/revoke", "auth/token/revoke-self", "acl/token/self"
 
@@ -634,12 +635,11 @@ def test_secret_names_are_kept_apart() -> None:
     place = VaultPlace(address=VAULT, namespace="engine", auth_namespace="people")
     plan = replace(minted_here.plan, vault=place, nomad=None)
 
-    class Listening(httpx.BaseTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            seen.append((request.url.path, request.headers.get("X-Vault-Namespace", "")))
-            return world.vault(request)
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.path, request.headers.get("X-Vault-Namespace", "")))
+        return world.vault(request)
 
-    connections = type(world.connections)(world.clock, lambda _: None, Listening())
+    connections = type(world.connections)(world.clock, lambda _: None, answering(answer))
     undo(minted_here, plan, Means(connections, world.clock, Deadline(world.clock, 30)))
 
     assert seen == [("/v1/sys/leases/revoke", "engine"), ("/v1/auth/token/revoke-self", "people")]

@@ -3,7 +3,7 @@
 import socket
 import ssl
 
-import httpx
+import httpcore
 import pytest
 
 from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, ProxyRefusal, Refusal
@@ -45,7 +45,7 @@ def alert(name: str) -> ssl.SSLError:
         (NotSent(AT, "x", alert("WRONG_VERSION_NUMBER")), "http:// in `vault-addr`"),
         (NotSent(AT, "x", ProxyRefusal("407 x"), proxy=PROXY), "HTTPS_PROXY or ALL_PROXY, as http://USER:PASSWORD@"),
         (NotSent(PLAIN, "x", ProxyRefusal("407 x"), proxy=PROXY), "HTTP_PROXY or ALL_PROXY, as http://USER:PASSWORD@"),
-        (NotSent(AT, "x", httpx.UnsupportedProtocol("x"), proxy=PROXY), "HTTPS_PROXY or ALL_PROXY"),
+        (NotSent(AT, "x", httpcore.UnsupportedProtocol("x"), proxy=PROXY), "HTTPS_PROXY or ALL_PROXY"),
     ],
     ids=lambda value: repr(value.cause) if isinstance(value, NotSent) else None,
 )

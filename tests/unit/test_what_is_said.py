@@ -24,6 +24,7 @@ from nomad_token.undo.outcome import Ending, Means, Outcome
 from nomad_token_lab import Lab
 from nomad_token_lab.memory import InMemory, Transport
 from nomad_token_lab.nomad_trust import NomadTrust, nomad_trust
+from through import Through, answering
 
 ACCESSOR = "acce5500-0000-4000-8000-00000000000"
 MINTED = f"Minted the client token {ACCESSOR}1: lease nomad/creds/deployer/lease0000."
@@ -197,7 +198,7 @@ class Nomads:
         given = {"nomad-addr": lab.nomad.addr} | {name.replace("_", "-"): value for name, value in inputs.items()}
         self.events: list[tuple[str, ...]] = []
         self.platform = RecordingPlatform(self.events, given)
-        connections = Connections(self.clock, lambda _: None, Transport(servers))
+        connections = Connections(self.clock, lambda _: None, Through(Transport(servers)))
         self.outside = Outside(connections, self.clock, Signals())
         self.signals = self.outside.signals
 
@@ -293,7 +294,7 @@ class Proof:
 
     def __call__(self, *held: HeldLease | HeldToken | Accepted) -> Outcome:
         """Undo what is held."""
-        connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
+        connections = Connections(self.clock, lambda _: None, answering(self._answer))
         place = NomadPlace(address=NOMAD)
         plan = Plan(
             mint="0badcafe", vault=self._vault, nomad=place, revoke=True, on_revoke_failure="warn", summary="never"

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
+import httpcore
 
 PROXY_LOGIN: Final = 407
+FAILURES: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+"""What httpcore raises: its exceptions have no base of their own."""
 _ALERTS_ON_US: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 
 
@@ -51,7 +59,7 @@ class NotSent(Failure):
                 return refuses_certificate(error) or "WRONG_VERSION_NUMBER" in told(error)
             case ProxyRefusal() as refusal:
                 return refusal.wants_login
-            case httpx.UnsupportedProtocol():
+            case httpcore.UnsupportedProtocol():
                 return True
             case _:
                 return False
@@ -118,9 +126,14 @@ def unread(error: Exception) -> BaseException | None:
     """Return what kept the server from reading the request; None where it may have read it."""
     cause = _root_cause(error)
     match error:
-        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.UnsupportedProtocol():
+        case (
+            httpcore.ConnectError()
+            | httpcore.ConnectTimeout()
+            | httpcore.PoolTimeout()
+            | httpcore.UnsupportedProtocol()
+        ):
             return cause
-        case httpx.ProxyError():
+        case httpcore.ProxyError():
             return ProxyRefusal(str(error))
         case _ if isinstance(cause, ssl.SSLError) and refuses_certificate(cause):
             # TLS 1.3 looks at our certificate after we have sent the request, and before it is read.
@@ -132,9 +145,9 @@ def unread(error: Exception) -> BaseException | None:
 def hung_up(error: Exception) -> bool:
     """Tell whether the other side ended the connection without a word of HTTP."""
     match error:
-        case httpx.ReadError() | httpx.WriteError():
+        case httpcore.ReadError() | httpcore.WriteError():
             return True
-        case httpx.RemoteProtocolError():
+        case httpcore.RemoteProtocolError():
             # An alert of TLS is no line of HTTP to h11.
             return "without sending a response" in str(error) or "illegal" in str(error)
         case _:
@@ -142,7 +155,7 @@ def hung_up(error: Exception) -> bool:
 
 
 def _root_cause(error: BaseException) -> BaseException:
-    """Return the socket's or TLS's error below httpx's and httpcore's, which only repeat its text."""
+    """Return the socket's or TLS's error below httpcore's, which only repeats its text."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (ssl.SSLError, socket.gaierror, ConnectionError, TimeoutError)):

@@ -2,17 +2,27 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpcore
 
 from nomad_token import __version__
-from nomad_token.clients.failures import PROXY_LOGIN, Answer, Lost, NotSent, ProxyRefusal, Refusal, hung_up, unread
+from nomad_token.clients.failures import (
+    FAILURES,
+    PROXY_LOGIN,
+    Answer,
+    Lost,
+    NotSent,
+    ProxyRefusal,
+    Refusal,
+    hung_up,
+    unread,
+)
+from nomad_token.clients.server import Server
 from nomad_token.clients.tls import Tls, context
+from nomad_token.clients.transport import Transport, way
 from nomad_token.clients.wire import Wire
 from nomad_token.clock import Clock
 from nomad_token.secret import SecretStr
@@ -23,15 +33,12 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
 _LARGEST_BODY: Final = 1 << 20
 _SAME_REQUEST_AGAIN: Final = frozenset({307, 308})
+_WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Those that say that their body is empty, where it is (RFC 9110, 8.6)."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
-_PROXY_KINDS: Final = frozenset({"http", "https"})
 _SHORTEST_SECRET: Final = 8
 """A shorter word is not hidden: it may be anybody's, and is not masked either."""
-
-
-Transport = httpx.BaseTransport
-"""How requests reach a server: a test hands in its own."""
 
 
 class Place(Value, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +69,7 @@ class Connection:
         trace: Callable[[str], None],
         own: Own | None = None,
         proxy: str = "",
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         """Speak to *place*, through *proxy* where one is named; *trace* is given a line for each request.
 
@@ -75,17 +82,10 @@ class Connection:
         self._own = own or Own()
         # One that is handed in has no socket of ours.
         self._wire = None if transport else Wire()
-        self._extensions = {"sni_hostname": place.tls.server_name} if place.tls.server_name else {}
-        self._client = httpx.Client(
-            base_url=place.address,
-            transport=transport or _transport(place, self._own, proxy),
-            # no compression: a few bytes of it can unpack to gigabytes
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
-            # .netrc and SSL_CERT_FILE would be a way for an earlier step to steer this one
-            trust_env=False,
-            # none is kept, as by Vault's and Nomad's own clients: one that can't be sent back would end every request
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        )
+        self._server_name = place.tls.server_name
+        # http:// has no use for a context, which takes time to make, and a redirect can't leave it.
+        secure = context(place.tls, self._own.key) if urlsplit(place.address).scheme == "https" else None
+        self._transport = transport or way(secure, proxy)
 
     def send(
         self,
@@ -102,46 +102,53 @@ class Connection:
         Secrets in *headers* and *body* are revealed here, at the last moment. Raises `NotSent` when the server can't
         have seen the request, `Lost` when it may have.
         """
-        connect_seconds = min(CONNECT_SECONDS, read_seconds)
         told = {**self._own.headers, **(headers or {})}
         hide = _Hiding(value for value in (*told.values(), *(body or {}).values()) if isinstance(value, SecretStr))
         try:
-            request = self._client.build_request(
-                method,
-                path,
-                # bytes, since httpx takes a str for ASCII, and a namespace may be more than that
-                headers={name.encode(): str(_reveal(value)).encode() for name, value in told.items()},
-                params=params,
-                json={name: _reveal(value) for name, value in body.items()} if body is not None else None,
-                timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
-                extensions=dict(self._extensions),
-            )
-        except (httpx.InvalidURL, UnicodeError):
+            server = Server.of(self.address)
+            target = server.target(path, params)
+            content = None if body is None else _in_json(body)
+            sent = _headers(server, method, told, content)
+        except ValueError:
             # A path may hold a name that a server told; the error is dropped, since what it quotes may be a secret.
-            cause = httpx.UnsupportedProtocol("what is to be asked can't be written as a request")
+            cause = httpcore.UnsupportedProtocol("what is to be asked can't be written as a request")
             raise NotSent(self.address, str(cause), cause) from None
-        answer = self._once(request, read_seconds, hide)
+
+        def asked(target: str) -> Answer:
+            request = httpcore.Request(
+                method, server.url(target), headers=sent, content=content, extensions=self._extensions(read_seconds)
+            )
+            return self._once(request, hide(f"{method} {target.partition('?')[0]}"), read_seconds, hide)
+
+        answer = asked(target)
         for _ in range(_MOST_REDIRECTS):
             if answer.status not in _REDIRECTS:
                 return answer
-            request = self._redirected(request, answer, hide)
-            answer = self._once(request, read_seconds, hide)
+            target = self._redirected(server, target, answer, hide)
+            answer = asked(target)
         raise Refusal(self.address, answer, ["redirects in a circle"])
 
     def close(self) -> None:
         """Close the pool."""
-        self._client.close()
+        self._transport.close()
 
-    def _once(self, request: httpx.Request, read_seconds: float, hide: "_Hiding") -> Answer:
+    def _extensions(self, read_seconds: float) -> dict[str, Any]:
+        """Bound each wait, and name the host that the certificate is for (httpcore docs, "Request extensions")."""
+        connect = min(CONNECT_SECONDS, read_seconds)
+        timeout = {"connect": connect, "pool": connect, "read": read_seconds, "write": read_seconds}
+        return {"timeout": timeout} | ({"sni_hostname": self._server_name} if self._server_name else {})
+
+    def _once(self, request: httpcore.Request, named: str, read_seconds: float, hide: "_Hiding") -> Answer:
         began = self._clock.monotonic()
         watch = self._wire.watch(request, read_seconds + min(CONNECT_SECONDS, read_seconds)) if self._wire else None
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             try:
-                if "content-encoding" in response.headers:
+                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                if "content-encoding" in headers:
                     raise Lost(self.address, "the answer is compressed, which was not asked for")
                 body = bytearray()
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_stream():
                     body += chunk
                     if len(body) > _LARGEST_BODY:
                         raise Lost(self.address, "the answer is larger than 1 MiB")
@@ -149,10 +156,9 @@ class Connection:
                         raise Lost(self.address, f"the answer took longer than {read_seconds:.0f} s")
             finally:
                 response.close()
-        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
-            # InvalidURL: httpx reads a redirect's location even where it isn't to follow it
+        except FAILURES as error:
             cause = unread(error)
-            self._trace(hide(f"{request.method} {request.url.path}: {'not sent' if cause else 'no answer'}"))
+            self._trace(f"{named}: {'not sent' if cause else 'no answer'}")
             if cause is None:
                 reason = hide(str(error)) or type(error).__name__
                 raise Lost(self.address, reason, proxy=self._proxy, hung_up=hung_up(error)) from None
@@ -161,25 +167,48 @@ class Connection:
             if watch:
                 watch.cancel()
         spent = 1000 * (self._clock.monotonic() - began)
-        self._trace(hide(f"{request.method} {request.url.path}: {response.status_code} in {spent:.0f} ms"))
-        if self._proxy and response.status_code == PROXY_LOGIN:
+        self._trace(f"{named}: {response.status} in {spent:.0f} ms")
+        if self._proxy and response.status == PROXY_LOGIN:
             # Only a proxy says so (RFC 9110, 15.5.8).
-            refusal = ProxyRefusal(f"{response.status_code} {response.reason_phrase}")
+            phrase = response.extensions.get("reason_phrase", b"").decode("ascii", errors="replace")
+            refusal = ProxyRefusal(f"{response.status} {phrase}".strip())
             raise NotSent(self.address, str(refusal), refusal, proxy=self._proxy)
         text = bytes(body).decode("utf-8", errors="replace")
         # What is granted is read as it is; what is refused is shown.
-        told = text if response.is_success else hide(text)
-        return Answer(response.status_code, response.headers, told, self._proxy)
+        told = text if 200 <= response.status < 300 else hide(text)
+        return Answer(response.status, headers, told, self._proxy)
 
-    def _redirected(self, request: httpx.Request, answer: Answer, hide: "_Hiding") -> httpx.Request:
+    def _redirected(self, server: Server, target: str, answer: Answer, hide: "_Hiding") -> str:
         """Follow to the same origin with the same request; refuse everything else, the request carries secrets."""
-        target = request.url.join(answer.headers.get("location", ""))
-        here, there = urlsplit(str(request.url)), urlsplit(str(target))
-        if answer.status not in _SAME_REQUEST_AGAIN or (here.scheme, here.netloc) != (there.scheme, there.netloc):
-            raise Refusal(self.address, answer, [hide(f"redirects to {there.scheme}://{there.netloc}{there.path}")])
-        return httpx.Request(
-            request.method, target, headers=request.headers, content=request.content, extensions=request.extensions
-        )
+        location = answer.headers.get("location", "")
+        followed = server.followed(target, location) if answer.status in _SAME_REQUEST_AGAIN else None
+        if followed is None:
+            raise Refusal(self.address, answer, [hide(f"redirects to {server.joined(target, location)}")])
+        return followed
+
+
+def _in_json(body: Mapping[str, object]) -> bytes:
+    """Write *body*, its secrets revealed. Raises `ValueError` for letters that are none."""
+    revealed = {name: _reveal(value) for name, value in body.items()}
+    return json.dumps(revealed, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _headers(
+    server: Server, method: str, told: Mapping[str, SecretStr | str], content: bytes | None
+) -> list[tuple[bytes, bytes]]:
+    """Return all headers of a request, those that are *told* in place of ours. Raises `ValueError`.
+
+    No compression is asked for: a few bytes of it can unpack to gigabytes.
+    """
+    ours = {"Host": server.host_header, "User-Agent": USER_AGENT, "Accept": "application/json"}
+    ours |= {"Accept-Encoding": "identity"}
+    if content is not None:
+        ours |= {"Content-Type": "application/json"}
+    if content is not None or method in _WITH_A_BODY:
+        ours |= {"Content-Length": str(len(content or b""))}
+    given = {name.lower(): (name, str(_reveal(value))) for name, value in {**ours, **told}.items()}
+    # UTF-8, since a namespace may be more than ASCII
+    return [(name.encode("ascii"), value.encode()) for name, value in given.values()]
 
 
 def origin(address: str) -> str:
@@ -210,34 +239,6 @@ class _Hiding:
         return text
 
 
-class _NoWay(httpx.BaseTransport):
-    """A way through a proxy that this program can't speak to."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        raise httpx.UnsupportedProtocol(self._reason, request=request)
-
-
-def _transport(place: Place, own: Own, proxy: str) -> httpx.BaseTransport:
-    if proxy and not _is_address(proxy):
-        return _NoWay("the proxy's address can't be read")
-    if proxy and urlsplit(proxy).scheme not in _PROXY_KINDS:
-        return _NoWay(f"no proxy of the kind `{urlsplit(proxy).scheme}` is spoken to")
-    # http:// has no use for a context, which takes time to make, and a redirect can't leave it.
-    secure = httpx.URL(place.address).scheme == "https"
-    return httpx.HTTPTransport(verify=context(place.tls, own.key) if secure else False, proxy=proxy or None)
-
-
-def _is_address(text: str) -> bool:
-    """Tell whether httpx, and the socket below it, can make anything of *text*: nobody has checked a proxy's."""
-    with suppress(ValueError, httpx.InvalidURL):
-        # The socket has the name written so, which raises for one that no host can have.
-        return bool(httpx.URL(text).raw_host.decode().encode("idna")) and urlsplit(text).port != 0
-    return False
-
-
 def _reveal(value: object) -> Any:  # noqa: ANN401 - a header's or a JSON body's value
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
@@ -249,7 +250,7 @@ class Connections:
         self,
         clock: Clock,
         trace: Callable[[str], None],
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         *,
         proxy: Callable[[str], str] = lambda _: "",
     ) -> None:

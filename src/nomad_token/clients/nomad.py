@@ -144,7 +144,7 @@ class Nomad:
             if not isinstance(stubs, list) or not all(isinstance(stub, dict) for stub in stubs):
                 raise Lost(self.address, "the answer to acl/tokens is not a list of tokens")
             yield stubs
-            following = answer.headers.get("X-Nomad-NextToken", "")
+            following = answer.headers.get("x-nomad-nexttoken", "")
             if not following:
                 return
         raise Lost(self.address, f"the list of tokens has no end after {_MOST_PAGES} pages")

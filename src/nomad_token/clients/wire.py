@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import httpx
+import httpcore
 
 
 class Wire:
@@ -20,7 +20,7 @@ class Wire:
         if event in {"connection.connect_tcp.complete", "proxy.start_tls.complete", "connection.start_tls.complete"}:
             self._socket = info["return_value"].get_extra_info("socket")
 
-    def watch(self, request: httpx.Request, seconds: float) -> threading.Timer:
+    def watch(self, request: httpcore.Request, seconds: float) -> threading.Timer:
         """Cut it after *seconds*, if *request* is not done with by then.
 
         The read timeout is for each piece, and a server that sends a byte at a time would never meet it.

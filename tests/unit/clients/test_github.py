@@ -8,6 +8,7 @@ from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.github import request_id_token
 from nomad_token.clients.http import Connection, Place
 from nomad_token.secret import SecretStr
+from through import answering
 
 AT = "https://actions.test"
 BEARER = SecretStr("canary-bearer")
@@ -21,7 +22,7 @@ def ask(answer: httpx.Response, seen: list[httpx.Request] | None = None) -> Secr
             seen.append(request)
         return answer
 
-    to = Connection(Place(address=AT), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler))
+    to = Connection(Place(address=AT), clock=FakeClock(), trace=lambda _: None, transport=answering(handler))
     return request_id_token(to, "/a/b", {"api-version": "2.0", "audience": "https://vault.test:8200"}, BEARER)
 
 

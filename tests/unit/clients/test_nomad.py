@@ -11,6 +11,7 @@ from nomad_token.clients.failures import Lost, Refusal
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.nomad import Nomad, NomadPlace, Standing
 from nomad_token.secret import SecretStr
+from through import answering
 
 ACCESSOR = "acce5500-0000-4000-8000-000000000001"
 SECRET = SecretStr("5ec7e700-0000-4000-8000-000000000001")
@@ -35,9 +36,7 @@ def nomad(answer: httpx.Response, seen: list[httpx.Request] | None = None, regio
             seen.append(request)
         return answer
 
-    to = Connection(
-        Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler)
-    )
+    to = Connection(Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=answering(handler))
     return Nomad(to, NomadPlace(address=NOMAD, region=region))
 
 
@@ -177,9 +176,7 @@ def _paged(pages: list[list[str]], seen: list[httpx.Request]) -> Nomad:
         following = {"X-Nomad-NextToken": str(at + 1)} if at + 1 < len(pages) else {}
         return httpx.Response(200, json=stubs, headers=following)
 
-    to = Connection(
-        Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler)
-    )
+    to = Connection(Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=answering(handler))
     return Nomad(to, NomadPlace(address=NOMAD))
 
 
@@ -204,9 +201,7 @@ def test_pages_that_go_on_are_followed() -> None:
         stubs = [{"AccessorID": each} for each in pages[at]]
         return httpx.Response(200, json=stubs, headers={"X-Nomad-NextToken": following.get(at, "")})
 
-    to = Connection(
-        Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(handler)
-    )
+    to = Connection(Place(address=NOMAD), clock=FakeClock(), trace=lambda _: None, transport=answering(handler))
     listed = [stub["AccessorID"] for stub in Nomad(to, NomadPlace(address=NOMAD)).tokens(SECRET, read_seconds=1)]
 
     assert listed == ["a1", "a2", "a3", "a4"]

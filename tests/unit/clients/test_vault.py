@@ -12,6 +12,7 @@ from nomad_token.clients.failures import Answer, Lost, Refusal
 from nomad_token.clients.http import Connection, Place
 from nomad_token.clients.vault import CREDS_SECONDS, Vault, VaultPlace, nomad_refused, policy_denies
 from nomad_token.secret import SecretStr
+from through import Through
 
 TOKEN = SecretStr("hvs.canary-token")
 SECRET = "5ec7e700-0000-4000-8000-000000000001"
@@ -41,7 +42,7 @@ class Server:
     def vault(self, namespace: str = "", auth_namespace: str = "") -> Vault:
         """Speak to this server."""
         to = Connection(
-            Place(address=VAULT), clock=FakeClock(), trace=lambda _: None, transport=httpx.MockTransport(self)
+            Place(address=VAULT), clock=FakeClock(), trace=lambda _: None, transport=Through(httpx.MockTransport(self))
         )
         return Vault(to, VaultPlace(address=VAULT, namespace=namespace, auth_namespace=auth_namespace))
 

@@ -23,6 +23,7 @@ from nomad_token.platforms.action import Action
 from nomad_token.platforms.base import Export, Kept, Level
 from nomad_token.secret import SecretStr
 from nomad_token_lab.runner import pairs
+from through import answering
 
 KEPT = Kept("", [])
 DECLARED = {one.name: one for one in all_declared()}
@@ -65,7 +66,7 @@ class Job:
     @property
     def platform(self) -> Action:
         """Start a process in it."""
-        connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
+        connections = Connections(self.clock, lambda _: None, answering(self._answer))
         return Action(self.environ, self.out, clock=self.clock, connect=connections)
 
     @property

@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from fakes import NOMAD, VAULT, World, jwt, vault_error
@@ -27,6 +26,7 @@ from nomad_token.platforms.local import LocalJob
 from nomad_token.platforms.shell import Shell
 from nomad_token.platforms.state_file import StateFile
 from nomad_token.state import Fact, Renewed, Settled, dumps
+from through import answering
 
 ROLE = ("--role", "deployer", "--vault-auth-role", "deploy-app")
 CREDS = "nomad/creds/deployer"
@@ -68,7 +68,7 @@ class Caller:
     def __call__(self, *argv: str, out: Callable[[], io.StringIO] = io.StringIO) -> int:
         """Call the program; return its exit code."""
         self.out, self.err = out(), io.StringIO()
-        transport = httpx.MockTransport(
+        transport = answering(
             lambda request: (self.world.vault if request.url.host == "vault.test" else self.world.nomad)(request)
         )
         return command(argv, self.environ, self.out, self.err, clock=self.world.clock, transport=transport)

@@ -13,6 +13,7 @@ from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, Fact, HeldToken, Ledger, Made
 from nomad_token.undo.nomad import undo_at_nomad
 from nomad_token.undo.outcome import Ending, Means, Outcome
+from through import answering
 
 MANAGER = SecretStr("a0a0a0a0-0000-4000-8000-000000000000")
 OWN = SecretStr("5ec7e700-0000-4000-8000-000000000001")
@@ -50,7 +51,7 @@ class Cluster:
 
     def undone(self, *facts: Fact, lent: SecretStr | None = MANAGER, seconds: float = 30) -> Outcome:
         """Undo *facts*."""
-        connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
+        connections = Connections(self.clock, lambda _: None, answering(self._answer))
         by = Means(connections, self.clock, Deadline(self.clock, seconds), lent)
         return undo_at_nomad(NomadPlace(address=NOMAD), Ledger(facts), by)
 
@@ -248,7 +249,7 @@ def test_a_notice_is_kept_beside_a_failure(lent: SecretStr | None) -> None:
 def test_a_request_leaves_time_for_another() -> None:
     """A server that does not answer takes a third of the time that is left, and a second at least."""
     clock = FakeClock()
-    connections = Connections(clock, lambda _: None, httpx.MockTransport(lambda _: httpx.Response(200)))
+    connections = Connections(clock, lambda _: None, answering(lambda _: httpx.Response(200)))
 
     def share(seconds: float) -> float:
         return Means(connections, clock, Deadline(clock, seconds)).share()

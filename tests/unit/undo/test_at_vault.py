@@ -14,6 +14,7 @@ from nomad_token.revoke import undo
 from nomad_token.secret import SecretStr
 from nomad_token.state import Asked, Fact, HeldLease, HeldLogin, Ledger, Made, Plan, Undeleted
 from nomad_token.undo.outcome import Ending, Means, Outcome
+from through import answering
 
 LENT, OWN = SecretStr("s.lentlentlent"), SecretStr("s.ownownown")
 MAY, REVOKE, END = "sys/capabilities-self", "sys/leases/revoke", "auth/token/revoke-self"
@@ -68,7 +69,7 @@ class Store:
         self, *facts: Fact, lent: SecretStr | None = None, is_lent: bool = False, seconds: float = 30
     ) -> Outcome:
         """Undo *facts*."""
-        connections = Connections(self.clock, lambda _: None, httpx.MockTransport(self._answer))
+        connections = Connections(self.clock, lambda _: None, answering(self._answer))
         by = Means(connections, self.clock, Deadline(self.clock, seconds), lent)
         plan = Plan(
             mint="0badcafe",
