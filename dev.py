@@ -45,8 +45,7 @@ LOCKS: Final = {
     "test": ["--extra", "lab", "--group", "test", "--group", "release"],
     "lab": ["--extra", "lab"],
     "release": ["--group", "release", "--group", "lock"],
-    # httpx asks for anyio, and imports it for asynchronous clients alone: it would double the start-up.
-    "image": ["--no-emit-package", "anyio"],
+    "image": [],
 }
 
 

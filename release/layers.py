@@ -26,8 +26,8 @@ CHANGED: Final = 315532800
 """When each file was changed last: in 1980, whenever the image is built."""
 # For who checks types, or wants an environment in a shell.
 UNUSED: Final = (".pyi", "py.typed", ".gitignore")
-# Imported by no statement, or by none that each call comes to: a codec, and what httpx puts off to the first request.
-BESIDES: Final = ("encodings.idna", "ssl", "httpcore")
+# Imported by no statement: a codec.
+BESIDES: Final = ("encodings.idna",)
 _IMPORTED: Final = """
 import sys
 for name in sys.argv[1:]:

@@ -7,6 +7,7 @@ import pytest
 
 _NEVER = (
     "requests",
+    "httpx",
     "github",
     "jwt",
     "cryptography",
@@ -35,7 +36,7 @@ def modules(step: str) -> set[str]:
 
 @pytest.mark.parametrize("step", ["import nomad_token.order, nomad_token.mint", "import nomad_token.post"])
 def test_no_step_imports_what_it_does_not_use(step: str) -> None:
-    """Neither step imports the lab, nor what actions-toolkit or httpx would bring along."""
+    """Neither step imports the lab, nor what actions-toolkit or the tests bring along."""
     assert modules(step).isdisjoint(_NEVER)
 
 

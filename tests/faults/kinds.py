@@ -196,7 +196,7 @@ def _kinds() -> Iterator[Kind]:
         ("plain", lambda url: str(url.copy_with(scheme="http"))),
         ("nowhere", lambda _: "https://[::1"),
     ):
-        yield Kind(f"redirect-{name}", "redirect", _to(location), denies=True, is_final=name != "nowhere")
+        yield Kind(f"redirect-{name}", "redirect", _to(location), denies=True, is_final=True)
 
 
 KINDS: Final = {kind.name: kind for kind in _kinds()}

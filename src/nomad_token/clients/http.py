@@ -1,6 +1,7 @@
 """HTTP as this program speaks it: bounded, never taking a secret elsewhere, clear about what a failure proves."""
 
 import json
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,7 +23,7 @@ from nomad_token.clients.failures import (
 )
 from nomad_token.clients.server import Server
 from nomad_token.clients.tls import Tls, context
-from nomad_token.clients.transport import Transport, way
+from nomad_token.clients.transport import NoWay, Transport, way
 from nomad_token.clients.wire import Wire
 from nomad_token.clock import Clock
 from nomad_token.secret import SecretStr
@@ -71,10 +72,7 @@ class Connection:
         proxy: str = "",
         transport: Transport | None = None,
     ) -> None:
-        """Speak to *place*, through *proxy* where one is named; *trace* is given a line for each request.
-
-        Raises `ssl.SSLError` where the PEMs of *place* and *own* can't be used.
-        """
+        """Speak to *place*, through *proxy* where one is named; *trace* is given a line for each request."""
         self.address = place.address
         self._proxy = origin(proxy)
         self._clock = clock
@@ -83,9 +81,7 @@ class Connection:
         # One that is handed in has no socket of ours.
         self._wire = None if transport else Wire()
         self._server_name = place.tls.server_name
-        # http:// has no use for a context, which takes time to make, and a redirect can't leave it.
-        secure = context(place.tls, self._own.key) if urlsplit(place.address).scheme == "https" else None
-        self._transport = transport or way(secure, proxy)
+        self._transport = transport or _way(place, self._own, proxy)
 
     def send(
         self,
@@ -185,6 +181,16 @@ class Connection:
         if followed is None:
             raise Refusal(self.address, answer, [hide(f"redirects to {server.joined(target, location)}")])
         return followed
+
+
+def _way(place: Place, own: Own, proxy: str) -> Transport:
+    # http:// has no use for a context, which takes time to make, and no redirect leaves it.
+    secure = urlsplit(place.address).scheme == "https"
+    try:
+        return way(context(place.tls, own.key) if secure else None, proxy)
+    except (ssl.SSLError, ValueError):
+        # Those of the inputs were tried when they were read; what is saved, other steps may change under act.
+        return NoWay("the certificates that were saved for it can't be read")
 
 
 def _in_json(body: Mapping[str, object]) -> bytes:

@@ -3,7 +3,7 @@
 import ssl
 from contextlib import suppress
 from typing import Final, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpcore
 
@@ -30,12 +30,17 @@ def way(secure: ssl.SSLContext | None, proxy: str) -> Transport:
         return httpcore.ConnectionPool(secure, keepalive_expiry=_IDLE_SECONDS)
     server = _server(proxy)
     if server is None:
-        return _NoWay("the proxy's address can't be read")
+        return NoWay("the proxy's address can't be read")
     if server.scheme not in _PROXY_KINDS:
-        return _NoWay(f"no proxy of the kind `{server.scheme}` is spoken to")
+        return NoWay(f"no proxy of the kind `{server.scheme}` is spoken to")
     parts = urlsplit(proxy)
-    login = (unquote(parts.username or ""), unquote(parts.password or "")) if "@" in parts.netloc else None
-    return httpcore.HTTPProxy(server.url("/"), proxy_auth=login, ssl_context=secure, keepalive_expiry=_IDLE_SECONDS)
+    user, password = (unquote_to_bytes(part or "") for part in (parts.username, parts.password))
+    return httpcore.HTTPProxy(
+        server.url("/"),
+        proxy_auth=(user, password) if user or password else None,
+        ssl_context=secure,
+        keepalive_expiry=_IDLE_SECONDS,
+    )
 
 
 def _server(proxy: str) -> Server | None:
@@ -48,13 +53,15 @@ def _server(proxy: str) -> Server | None:
     return None
 
 
-class _NoWay:
-    """A way through a proxy that this program can't speak to."""
+class NoWay:
+    """A way that this program can't go."""
 
     def __init__(self, reason: str) -> None:
+        """Keep the *reason*."""
         self._reason = reason
 
     def handle_request(self, _request: httpcore.Request) -> httpcore.Response:
+        """Send nothing, and say why."""
         raise httpcore.UnsupportedProtocol(self._reason)
 
     def close(self) -> None:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fakes import FakeClock
 from nomad_token import __version__
 from nomad_token.clients.failures import Answer, Failure, Lost, NotSent, Refusal
-from nomad_token.clients.http import Connection, Connections, Place, origin
+from nomad_token.clients.http import Connection, Connections, Own, Place, origin
+from nomad_token.clients.tls import Tls
 from nomad_token.secret import SecretStr
 from through import answering
 
@@ -580,6 +581,16 @@ def test_proxy_that_is_none(proxy: str) -> None:
         made.send("GET", "/")
     assert caught.value.lasts
     assert "sec" not in caught.value.proxy
+
+
+@pytest.mark.parametrize("tls", [Tls(ca="no PEM"), Tls(certificate="no PEM")])
+def test_saved_certificates_that_are_none(tls: Tls) -> None:
+    """Under act any step may change what is saved: nothing is sent then, and an undo ends as one."""
+    made = Connection(Place(address=AT, tls=tls), clock=FakeClock(), trace=lambda _: None, own=Own(SecretStr("no key")))
+
+    with pytest.raises(NotSent, match="can't be read") as caught:
+        made.send("GET", "/", headers=HEADERS)
+    assert caught.value.lasts
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "ftp://127.0.0.1"])
