@@ -19,7 +19,17 @@ ReadFile = Callable[[str], str]
 
 _PEM: Final = "-----BEGIN "
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\x00-\x1f\x7f]*)")
-_OURS: Final = frozenset({"x-vault-token", "x-vault-namespace", "x-vault-request", "x-nomad-token", "host"})
+_OURS: Final = frozenset(
+    {
+        "x-vault-token",
+        "x-vault-namespace",
+        "x-vault-request",
+        "x-nomad-token",
+        "host",
+        "content-length",
+        "transfer-encoding",
+    }
+)
 
 
 class ConnectionInputs(InputGroup):

@@ -111,7 +111,7 @@ class InputGroup:
             found = lookup(one)
             if found is not None:
                 try:
-                    values[field] = kind.reads(found.value)
+                    values[field] = kind.reads(_whole(found.value))
                 except ValueError as error:
                     value = "its value" if one.secret else f"`{shown(_USERINFO.sub('//…@', found.value))}`"
                     wrong.append(f"`{one.name}`: {value} {error}.")
@@ -129,6 +129,13 @@ class InputGroup:
     def declared(cls) -> list[Declared]:
         """List the group's inputs, in their order."""
         return [one for _, one in cls._inputs.values()]
+
+
+def _whole(value: str) -> str:
+    """Refuse what was no text where it came from: nothing can be saved of it, or sent."""
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("holds bytes that are no text in UTF-8")
+    return value
 
 
 def _inputs(group: type[InputGroup]) -> dict[str, tuple[Input[object], Declared]]:

@@ -412,6 +412,7 @@ def test_choices_are_those_of_the_type() -> None:
         ("timeout", "25h", "is not between 1s and 24h"),
         ("timeout", "9" * 5000, "is not a duration: write for example 90s, 2m or 1h30m"),
         ("min-ttl", "8785h", "is not between 1s and 8784h"),
+        ("vault-namespace", "a\udcff", "holds bytes that are no text in UTF-8"),
         ("verify", "on", "is not one of auto, required, off"),
         ("revoke", "maybe", "is neither true nor false"),
     ],

@@ -1,6 +1,5 @@
 """What a request ends with: a whole answer, a refusal, or a failure and what it proves."""
 
-import json
 import socket
 import ssl
 from collections.abc import Mapping
@@ -8,16 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpcore
+from msgspec.json import decode
 
 PROXY_LOGIN: Final = 407
+UNWRITABLE: Final = "what is to be asked can't be written as a request"
 FAILURES: Final = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
+    UnicodeError,
 )
-"""What httpcore raises: its exceptions have no base of their own."""
+"""What httpcore raises, whose exceptions have no base, and the socket below it for a host's name that can't be one."""
 _ALERTS_ON_US: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
 
 
@@ -97,7 +99,7 @@ class Answer:
     def json(self) -> Any:  # noqa: ANN401 - it is whatever the server sent
         """Return the decoded body, or None where it is not JSON."""
         try:
-            return json.loads(self.text)
+            return decode(self.text)
         except (ValueError, RecursionError):
             return None
 
@@ -133,6 +135,9 @@ def unread(error: Exception) -> BaseException | None:
             | httpcore.UnsupportedProtocol()
         ):
             return cause
+        case httpcore.LocalProtocolError() | UnicodeError():
+            # It is dropped, since what it quotes may be a secret.
+            return httpcore.UnsupportedProtocol(UNWRITABLE)
         case httpcore.ProxyError():
             return ProxyRefusal(str(error))
         case _ if isinstance(cause, ssl.SSLError) and refuses_certificate(cause):

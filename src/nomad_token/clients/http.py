@@ -1,11 +1,12 @@
 """HTTP as this program speaks it: bounded, never taking a secret elsewhere, clear about what a failure proves."""
 
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpcore
 
@@ -13,6 +14,7 @@ from nomad_token import __version__
 from nomad_token.clients.failures import (
     FAILURES,
     PROXY_LOGIN,
+    UNWRITABLE,
     Answer,
     Lost,
     NotSent,
@@ -107,14 +109,14 @@ class Connection:
             sent = _headers(server, method, told, content)
         except ValueError:
             # A path may hold a name that a server told; the error is dropped, since what it quotes may be a secret.
-            cause = httpcore.UnsupportedProtocol("what is to be asked can't be written as a request")
+            cause = httpcore.UnsupportedProtocol(UNWRITABLE)
             raise NotSent(self.address, str(cause), cause) from None
 
         def asked(target: str) -> Answer:
             request = httpcore.Request(
                 method, server.url(target), headers=sent, content=content, extensions=self._extensions(read_seconds)
             )
-            return self._once(request, hide(f"{method} {target.partition('?')[0]}"), read_seconds, hide)
+            return self._once(request, hide(f"{method} {unquote(target.partition('?')[0])}"), read_seconds, hide)
 
         answer = asked(target)
         for _ in range(_MOST_REDIRECTS):
@@ -140,7 +142,7 @@ class Connection:
         try:
             response = self._transport.handle_request(request)
             try:
-                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                headers = {_text(name).lower(): _text(value) for name, value in response.headers}
                 if "content-encoding" in headers:
                     raise Lost(self.address, "the answer is compressed, which was not asked for")
                 body = bytearray()
@@ -179,7 +181,8 @@ class Connection:
         location = answer.headers.get("location", "")
         followed = server.followed(target, location) if answer.status in _SAME_REQUEST_AGAIN else None
         if followed is None:
-            raise Refusal(self.address, answer, [hide(f"redirects to {server.joined(target, location)}")])
+            there = server.joined(target, location)  # a query may hold what a server before this one asks of a login
+            raise Refusal(self.address, answer, [hide(f"redirects to {re.split('[?#]', there)[0]}")])
         return followed
 
 
@@ -191,6 +194,14 @@ def _way(place: Place, own: Own, proxy: str) -> Transport:
     except (ssl.SSLError, ValueError):
         # Those of the inputs were tried when they were read; what is saved, other steps may change under act.
         return NoWay("the certificates that were saved for it can't be read")
+
+
+def _text(header: bytes) -> str:
+    """Return a header's name or value: UTF-8, or what HTTP took it for before (RFC 9110, 5.5)."""
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
 
 
 def _in_json(body: Mapping[str, object]) -> bytes:

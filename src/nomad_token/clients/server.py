@@ -12,6 +12,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 _UNQUOTED: Final = "/%:@!$&'()*+,;=~"
 """What a path may hold as it is (RFC 3986, 3.3), and what is quoted already."""
+_UNQUOTED_QUERY: Final = f"{_UNQUOTED}?"
 _LONGEST: Final = 1 << 16
 
 
@@ -42,7 +43,9 @@ class Server:
         """Return path and query as a request's first line has them. Raises `ValueError` for what can't be written."""
         if _UNPRINTABLE.search(path):
             raise ValueError("unprintable")
-        target = quote(self.path + path, safe=_UNQUOTED) + (f"?{urlencode(params, quote_via=quote)}" if params else "")
+        target = quote(self.path + path or "/", safe=_UNQUOTED) + (
+            f"?{urlencode(params, quote_via=quote)}" if params else ""
+        )
         if len(target) > _LONGEST:
             raise ValueError("too long")
         return target
@@ -62,7 +65,9 @@ class Server:
             return None
         if origin != (self.scheme, self.host, self.port or _PORTS[self.scheme]) or "@" in there.netloc:
             return None
-        return quote(there.path or "/", safe=_UNQUOTED) + (f"?{there.query}" if there.query else "")
+        return quote(there.path or "/", safe=_UNQUOTED) + (
+            f"?{quote(there.query, safe=_UNQUOTED_QUERY)}" if there.query else ""
+        )
 
     def joined(self, target: str, location: str) -> str:
         """Return the whole address that a redirect of *target* leads to; what is no address is not told."""

@@ -50,7 +50,7 @@ def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     elif tls.ca:
-        made.load_verify_locations(cadata=tls.ca)
+        made.load_verify_locations(cadata=_without_letters(tls.ca))
     elif any(_SYSTEM_FOLDER.glob("*.0")):
         made.load_verify_locations(capath=_SYSTEM_FOLDER)
     else:
@@ -60,6 +60,11 @@ def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
     if tls.certificate and key is not None:
         _load_own(made, tls.certificate, key)
     return made
+
+
+def _without_letters(pem: str) -> str:
+    """Leave out what is not ASCII: it stands in comments, and OpenSSL takes none of it."""
+    return pem.encode("ascii", errors="ignore").decode()
 
 
 def _load_own(made: ssl.SSLContext, certificate: str, key: SecretStr) -> None:

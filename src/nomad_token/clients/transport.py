@@ -48,7 +48,7 @@ def _server(proxy: str) -> Server | None:
     with suppress(ValueError):
         server = Server.of(proxy)
         # The socket has the name written so, which raises for one that no host can have.
-        if server.host.isprintable() and server.host.encode("idna") and server.port != 0:
+        if proxy.isprintable() and server.host.encode("idna") and server.port != 0:
             return server
     return None
 

@@ -192,13 +192,14 @@ class Vault:
         answer = self._call("POST", "sys/leases/renew", token=token, body=body, read_seconds=read_seconds)
         return self._read(Granted, _object(answer.json())).lease_duration
 
-    def _call(
+    def _call(  # noqa: PLR0913 - a request has as many parts
         self,
         method: str,
         path: str,
         *,
         token: SecretStr | None = None,
         namespace: str | None = None,
+        params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
         read_seconds: float = READ_SECONDS,
     ) -> Answer:
@@ -208,7 +209,9 @@ class Vault:
             headers["X-Vault-Namespace"] = within
         if token is not None:
             headers["X-Vault-Token"] = token
-        answer = self._connection.send(method, f"/v1/{path}", headers=headers, body=body, read_seconds=read_seconds)
+        answer = self._connection.send(
+            method, f"/v1/{path}", headers=headers, params=params, body=body, read_seconds=read_seconds
+        )
         if answer.status not in {200, 202, 204}:
             texts = _errors(answer)
             raise Refusal(self.address, answer, [answer.text] if texts is None else texts, in_form=texts is not None)

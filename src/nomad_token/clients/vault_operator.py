@@ -25,7 +25,7 @@ class VaultOperator(Vault):
 
     def listed(self, path: str, *, of_auth: bool = False) -> list[str]:
         """Return the keys below *path*, of which there may be none."""
-        answer = self._there(f"{path}?list=true", of_auth=of_auth)
+        answer = self._there(path, of_auth=of_auth, params={"list": "true"})
         keys = _data(answer).get("keys") if answer else None
         return [str(key) for key in keys] if isinstance(keys, list) else []
 
@@ -43,11 +43,11 @@ class VaultOperator(Vault):
         found = self.write("sys/capabilities-self", {"paths": [path]}, of_auth=of_auth).get(path)
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
-    def _there(self, path: str, *, of_auth: bool) -> Answer | None:
+    def _there(self, path: str, *, of_auth: bool, params: Mapping[str, str] | None = None) -> Answer | None:
         """Return the answer, or None where Vault says that nothing is there: 404 without a text (api-contract 3.1)."""
         namespace = self._place.auth_namespace if of_auth else None
         try:
-            return self._call("GET", path, token=self.token, namespace=namespace)
+            return self._call("GET", path, token=self.token, namespace=namespace, params=params)
         except Refusal as refusal:
             if refusal.status == 404 and refusal.in_form and not refusal.said:
                 return None

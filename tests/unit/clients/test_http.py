@@ -263,7 +263,9 @@ def test_answer_is_bounded(pieces: int, size: int, seconds: float, reason: str) 
     assert body.closed
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[" * 100_000, '{"a":', "\ufffd", "1" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "not json", "[" * 100_000, '{"a":', "\ufffd", "1" * 5000, '{"\\ud800": 1}', '["\\ud800"]', "NaN"]
+)
 def test_what_is_no_json_is_none(text: str) -> None:
     """A body that can't be read as JSON is None, whatever is wrong with it."""
     assert Answer(200, {}, text).json() is None
@@ -350,6 +352,59 @@ def test_failures_are_traced(error: Exception) -> None:
 
     assert len(trace) == 1
     assert trace[0].startswith("GET /v1/x: ")
+
+
+@pytest.mark.parametrize("location", ["/{}", "/x/%70a%22ss%40word12", '/x/pa"ss@word12'])
+def test_no_quoted_secret_is_traced(location: str) -> None:
+    """A server that redirects to a secret, however it quotes it, does not bring it into the trace."""
+    trace: list[str] = []
+    secret = SecretStr('pa"ss@word12')
+    with pytest.raises(Refusal):
+        connection(Redirecting(location.format(quote(secret.get_secret_value()))), trace=trace).send(
+            "POST", "/v1/x", body={"password": secret}
+        )
+
+    assert trace[0].startswith("POST /v1/x: 307")
+    assert all("***" in line for line in trace[1:])
+
+
+def test_what_others_ask_of_a_login_is_not_told() -> None:
+    """A query or a fragment in a redirect to elsewhere may hold a secret of somebody else's: it is left out."""
+    with pytest.raises(Refusal) as refused:
+        connection(Redirecting("https://sso.test/auth?state=canary#canary", 302)).send("GET", "/v1/x")
+
+    assert refused.value.said == "redirects to https://sso.test/auth"
+
+
+@pytest.mark.parametrize(("location", "path"), [("/\u00f6".encode(), "/%C3%B6"), (b"/\xf6", "/%C3%B6")])
+def test_header_of_any_letters_is_read(location: bytes, path: str) -> None:
+    """A header is UTF-8, or Latin-1."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path.decode())
+        return httpx.Response(307 if len(seen) == 1 else 204, headers=[(b"Location", location)])
+
+    connection(answer).send("GET", "/v1/x")
+
+    assert seen == ["/v1/x", path]
+
+
+@pytest.mark.parametrize("address", ["https://vault..test", f"https://{'a' * 70}.test", "https://vault.test:99999"])
+def test_saved_address_that_is_none(address: str) -> None:
+    """Under act any step may change what is saved: a name that no host can have is sent nothing."""
+    with pytest.raises(NotSent) as caught:
+        real(address).send("GET", "/", headers=HEADERS)
+
+    assert caught.value.lasts
+
+
+def test_header_that_can_not_be_written_is_not_told() -> None:
+    """A token with a line break in it is sent nowhere, and not quoted."""
+    with pytest.raises(NotSent) as caught:
+        real("https://127.0.0.1:1").send("GET", "/", headers={"X-Vault-Token": SecretStr(f'{CANARY}"\\\n')})
+
+    assert CANARY not in str(caught.value)
 
 
 def test_answer_does_not_show_its_body() -> None:
@@ -570,6 +625,8 @@ def test_half_an_answer_is_no_silence() -> None:
         "http://\x01:80",
         "http://p\udcff:9",
         "http://a..b:80",
+        "http://u\udcff:x@proxy:80",
+        "http://u\x00:x@proxy:80",
         f"http://{'a' * 70}:80",
     ],
 )

@@ -51,6 +51,11 @@ def test_a_path_is_quoted_once(path: str, target: str) -> None:
     assert AT.target(path) == target
 
 
+def test_no_path_is_the_root() -> None:
+    """An address without a path is asked for its root."""
+    assert Server.of("https://vault.test").target("") == "/"
+
+
 def test_a_query_is_quoted() -> None:
     """No value ends its parameter."""
     assert AT.target("/x", {"region": "a b&c=d/e"}) == "/below/x?region=a%20b%26c%3Dd%2Fe"
@@ -63,6 +68,8 @@ def test_a_query_is_quoted() -> None:
         ("end?x=y", "/below/end?x=y"),
         ("https://VAULT.test:8200", "/"),
         ("", "/below/x"),
+        ("/end?a=b c&d=\u00f6", "/end?a=b%20c&d=%C3%B6"),
+        ("/%C3%B6/\u00f6", "/%C3%B6/%C3%B6"),
         ("https://vault.test/end", None),
         ("http://vault.test:8200/end", None),
         ("https://vault.test:8200@elsewhere.test/end", None),
