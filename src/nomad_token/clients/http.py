@@ -3,10 +3,10 @@
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 
@@ -23,6 +23,7 @@ from nomad_token.clients.failures import (
     hung_up,
     unread,
 )
+from nomad_token.clients.hiding import Hiding
 from nomad_token.clients.server import Server
 from nomad_token.clients.tls import Tls, context
 from nomad_token.clients.transport import NoWay, Transport, way
@@ -40,8 +41,6 @@ _WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 """Those that say that their body is empty, where it is (RFC 9110, 8.6)."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
-_SHORTEST_SECRET: Final = 8
-"""A shorter word is not hidden: it may be anybody's, and is not masked either."""
 
 
 class Place(Value, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +100,7 @@ class Connection:
         have seen the request, `Lost` when it may have.
         """
         told = {**self._own.headers, **(headers or {})}
-        hide = _Hiding(value for value in (*told.values(), *(body or {}).values()) if isinstance(value, SecretStr))
+        hide = Hiding(value for value in (*told.values(), *(body or {}).values()) if isinstance(value, SecretStr))
         try:
             server = Server.of(self.address)
             target = server.target(path, params)
@@ -136,7 +135,7 @@ class Connection:
         timeout = {"connect": connect, "pool": connect, "read": read_seconds, "write": read_seconds}
         return {"timeout": timeout} | ({"sni_hostname": self._server_name} if self._server_name else {})
 
-    def _once(self, request: httpcore.Request, named: str, read_seconds: float, hide: "_Hiding") -> Answer:
+    def _once(self, request: httpcore.Request, named: str, read_seconds: float, hide: Hiding) -> Answer:
         began = self._clock.monotonic()
         watch = self._wire.watch(request, read_seconds + min(CONNECT_SECONDS, read_seconds)) if self._wire else None
         try:
@@ -176,7 +175,7 @@ class Connection:
         told = text if 200 <= response.status < 300 else hide(text)
         return Answer(response.status, headers, told, self._proxy)
 
-    def _redirected(self, server: Server, target: str, answer: Answer, hide: "_Hiding") -> str:
+    def _redirected(self, server: Server, target: str, answer: Answer, hide: Hiding) -> str:
         """Follow to the same origin with the same request; refuse everything else, the request carries secrets."""
         location = answer.headers.get("location", "")
         followed = server.followed(target, location) if answer.status in _SAME_REQUEST_AGAIN else None
@@ -238,22 +237,6 @@ def origin(address: str) -> str:
     except ValueError:
         return "that can't be read"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower() if address else ""
-
-
-class _Hiding:
-    """Hides the secrets of a request in what is said of it: a server, or a proxy, may say again what it was told."""
-
-    def __init__(self, secrets: Iterable[SecretStr]) -> None:
-        words = {word for secret in secrets for word in secret.get_secret_value().split()}
-        plain = {word for word in words if len(word) >= _SHORTEST_SECRET}
-        # in JSON, in a URL, and the longest first: one may begin another
-        spelt = {form for word in plain for form in (word, json.dumps(word)[1:-1], quote(word), quote(word, safe=""))}
-        self._spelt = sorted(spelt, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for word in self._spelt:
-            text = text.replace(word, "***")
-        return text
 
 
 def _reveal(value: object) -> Any:  # noqa: ANN401 - a header's or a JSON body's value
