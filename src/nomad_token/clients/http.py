@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -137,22 +138,11 @@ class Connection:
 
     def _once(self, request: httpcore.Request, named: str, read_seconds: float, hide: Hiding) -> Answer:
         began = self._clock.monotonic()
-        watch = self._wire.watch(request, read_seconds + min(CONNECT_SECONDS, read_seconds)) if self._wire else None
+        bound = read_seconds + min(CONNECT_SECONDS, read_seconds)
         try:
-            response = self._transport.handle_request(request)
-            try:
-                headers = {_text(name).lower(): _text(value) for name, value in response.headers}
-                if "content-encoding" in headers:
-                    raise Lost(self.address, "the answer is compressed, which was not asked for")
-                body = bytearray()
-                for chunk in response.iter_stream():
-                    body += chunk
-                    if len(body) > _LARGEST_BODY:
-                        raise Lost(self.address, "the answer is larger than 1 MiB")
-                    if self._clock.monotonic() - began > read_seconds:
-                        raise Lost(self.address, f"the answer took longer than {read_seconds:.0f} s")
-            finally:
-                response.close()
+            with self._wire.bounded(request, bound) if self._wire else nullcontext():
+                response = self._transport.handle_request(request)
+                headers, body = self._read(response, began, read_seconds)
         except FAILURES as error:
             cause = unread(error)
             self._trace(f"{named}: {'not sent' if cause else 'no answer'}")
@@ -160,9 +150,6 @@ class Connection:
                 reason = hide(str(error)) or type(error).__name__
                 raise Lost(self.address, reason, proxy=self._proxy, hung_up=hung_up(error)) from None
             raise NotSent(self.address, hide(str(cause)) or type(cause).__name__, cause, proxy=self._proxy) from None
-        finally:
-            if watch:
-                watch.cancel()
         spent = 1000 * (self._clock.monotonic() - began)
         self._trace(f"{named}: {response.status} in {spent:.0f} ms")
         if self._proxy and response.status == PROXY_LOGIN:
@@ -170,10 +157,27 @@ class Connection:
             phrase = response.extensions.get("reason_phrase", b"").decode("ascii", errors="replace")
             refusal = ProxyRefusal(f"{response.status} {phrase}".strip())
             raise NotSent(self.address, str(refusal), refusal, proxy=self._proxy)
-        text = bytes(body).decode("utf-8", errors="replace")
+        text = body.decode("utf-8", errors="replace")
         # What is granted is read as it is; what is refused is shown.
         told = text if 200 <= response.status < 300 else hide(text)
         return Answer(response.status, headers, told, self._proxy)
+
+    def _read(self, response: httpcore.Response, began: float, read_seconds: float) -> tuple[dict[str, str], bytes]:
+        """Return headers and body, within bounds, and have done with the answer. Raises `Lost`."""
+        try:
+            headers = {_text(name).lower(): _text(value) for name, value in response.headers}
+            if "content-encoding" in headers:
+                raise Lost(self.address, "the answer is compressed, which was not asked for")
+            body = bytearray()
+            for chunk in response.iter_stream():
+                body += chunk
+                if len(body) > _LARGEST_BODY:
+                    raise Lost(self.address, "the answer is larger than 1 MiB")
+                if self._clock.monotonic() - began > read_seconds:
+                    raise Lost(self.address, f"the answer took longer than {read_seconds:.0f} s")
+            return headers, bytes(body)
+        finally:
+            response.close()
 
     def _redirected(self, server: Server, target: str, answer: Answer, hide: Hiding) -> str:
         """Follow to the same origin with the same request; refuse everything else, the request carries secrets."""

@@ -586,6 +586,45 @@ def test_a_byte_at_a_time_is_cut() -> None:
         real(f"http://127.0.0.1:{port}").send("GET", "/", read_seconds=0.5)
 
 
+def test_a_sooner_bound_is_kept_too() -> None:
+    """A request is bounded by its own seconds, and not by those of the one before."""
+    answered: list[bytes] = []
+
+    def drip(client: socket.socket) -> None:
+        with suppress(OSError):
+            while client.recv(65536):
+                if not answered:
+                    answered.append(b"one")
+                    client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    continue
+                for letter in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 300:
+                    client.sendall(bytes([letter]))
+                    time.sleep(0.1)
+
+    with listening(drip) as port:
+        to = real(f"http://127.0.0.1:{port}")
+        assert to.send("GET", "/", read_seconds=25).status == 204
+        with pytest.raises(Lost):
+            to.send("GET", "/", read_seconds=0.5)
+
+
+def test_a_later_bound_is_kept_too() -> None:
+    """A request is not cut when the one before it would have been."""
+    turns: list[int] = []
+
+    def late(client: socket.socket) -> None:
+        while client.recv(65536):
+            time.sleep(1.5 * len(turns))
+            turns.append(1)
+            client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with listening(late) as port:
+        to = real(f"http://127.0.0.1:{port}")
+        assert to.send("GET", "/", read_seconds=0.5).status == 204
+        assert to.send("GET", "/", read_seconds=25).status == 204
+        to.close()
+
+
 def test_server_of_tls_that_is_spoken_to_without() -> None:
     """An alert of TLS in answer to plain HTTP is told from half an answer: it is no HTTP at all."""
 
