@@ -157,7 +157,10 @@ def loads(line: str) -> Fact:
 def _check_address(address: str) -> None:
     """Raise `ValueError` for what a mint can't have asked: no request can be made of it."""
     parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not _ADDRESS.fullmatch(address):
+    # a port that is none is told by a `ValueError` too
+    if parts.scheme not in {"http", "https"} or not (
+        parts.hostname and parts.port != 0 and _ADDRESS.fullmatch(address)
+    ):
         raise ValueError("no address")
 
 

@@ -96,6 +96,18 @@ def test_both_steps_go_through_it(site: Site) -> None:
         assert {(each.method, each.target) for each in site.proxy.passed} == {("CONNECT", VAULT), ("CONNECT", NOMAD)}
 
 
+@pytest.mark.parametrize("site", ["https"], indirect=True)
+def test_another_name_is_expected_behind_it(site: Site) -> None:
+    """A server by a name that its certificate does not hold: what is checked is the name that was given for it."""
+    site.proxy.names["10.0.0.1"] = site.proxy.names[VAULT.partition(":")[0]]
+    named = {"vault_addr": "https://10.0.0.1:8200", "vault_tls_server_name": VAULT.partition(":")[0]}
+    step = site.step(**{site.variable: site.proxy.addr})
+    main, post = step.main(site.inputs(**named)), step.post(site.inputs(**named))
+
+    assert (main.code, post.code) == (0, 0)
+    assert not site.alive
+
+
 def test_lower_case_counts_first(site: Site) -> None:
     """A proxy in upper case that nobody runs is not looked at where there is one in lower case."""
     step = site.step(**{site.variable: CLOSED, site.variable.lower(): site.proxy.addr})

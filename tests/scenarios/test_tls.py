@@ -190,6 +190,7 @@ WORKS: Final = {
     **{f"ca as {name}": _ca_as(form) for name, form in _FORMS.items()},
     **{f"client as {name}": _client_as(form) for name, form in _FORMS.items()},
     "ca absolute path": Case(given=lambda pki: {"ca-cert": str(pki.own.certificate)}),
+    "ca with a comment": Case(given=lambda pki: {"ca-cert": f"# Behörde\n{_text(pki.own.certificate)}"}),
     "ca among two": Case(given=lambda pki: {"ca-cert": pki.both.name}),
     "intermediate sent": Case(lambda pki: _plain(pki.chained(sent=True))),
     "other name expected": Case(lambda pki: _plain(pki.own.server([NAME])), lambda pki: _ca(pki, tls_server_name=NAME)),

@@ -63,7 +63,8 @@ def test_lent_is_what_an_undo_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "x", "file:///etc", "https://", "https://[::1", "https://h\nx", "http://" + "x" * 3000]
+    "address",
+    ["", "x", "file:///etc", "https://", "https://[::1", "https://h\nx", "http://" + "x" * 3000, "https://h:99999"],
 )
 @pytest.mark.parametrize("place", ["vault", "nomad"])
 def test_plan_without_an_address_is_unreadable(place: str, address: str) -> None:

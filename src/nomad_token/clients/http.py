@@ -82,7 +82,6 @@ class Connection:
         self._own = own or Own()
         # One that is handed in has no socket of ours.
         self._wire = None if transport else Wire()
-        self._server_name = place.tls.server_name
         self._transport = transport or _way(place, self._own, proxy)
 
     def send(
@@ -112,10 +111,13 @@ class Connection:
             cause = httpcore.UnsupportedProtocol(UNWRITABLE)
             raise NotSent(self.address, str(cause), cause) from None
 
+        connect = min(CONNECT_SECONDS, read_seconds)
+        timeout = {"connect": connect, "pool": connect, "read": read_seconds, "write": read_seconds}
+
         def asked(target: str) -> Answer:
-            request = httpcore.Request(
-                method, server.url(target), headers=sent, content=content, extensions=self._extensions(read_seconds)
-            )
+            url = server.url(target)
+            # a copy for each: what watches the socket is added to them (httpcore docs, "Request extensions")
+            request = httpcore.Request(method, url, headers=sent, content=content, extensions={"timeout": timeout})
             return self._once(request, hide(f"{method} {unquote(target.partition('?')[0])}"), read_seconds, hide)
 
         answer = asked(target)
@@ -129,12 +131,6 @@ class Connection:
     def close(self) -> None:
         """Close the pool."""
         self._transport.close()
-
-    def _extensions(self, read_seconds: float) -> dict[str, Any]:
-        """Bound each wait, and name the host that the certificate is for (httpcore docs, "Request extensions")."""
-        connect = min(CONNECT_SECONDS, read_seconds)
-        timeout = {"connect": connect, "pool": connect, "read": read_seconds, "write": read_seconds}
-        return {"timeout": timeout} | ({"sni_hostname": self._server_name} if self._server_name else {})
 
     def _once(self, request: httpcore.Request, named: str, read_seconds: float, hide: Hiding) -> Answer:
         began = self._clock.monotonic()

@@ -3,10 +3,10 @@
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nomad_token.secret import SecretStr
 from nomad_token.value import Value
@@ -38,12 +38,28 @@ class Tls(Value, kw_only=True, forbid_unknown_fields=True):
     """PEM of our own certificate, whose key is never saved."""
 
 
+class _Named(ssl.SSLContext):
+    """Checks the certificate for the name that was given, where one was: behind a proxy too, and not the proxy's."""
+
+    name = ""
+
+    def wrap_socket(self, *args: Any, **how: Any) -> ssl.SSLSocket:  # noqa: ANN401 - as in the base
+        return super().wrap_socket(*args, **self._named(how))
+
+    def wrap_bio(self, *args: Any, **how: Any) -> ssl.SSLObject:  # noqa: ANN401 - as in the base
+        return super().wrap_bio(*args, **self._named(how))
+
+    def _named(self, how: Mapping[str, Any]) -> dict[str, Any]:
+        return {**how, "server_hostname": self.name or how.get("server_hostname")}
+
+
 def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
     """Make the context for *tls*, with the private *key* of our own certificate.
 
     Raises `ssl.SSLError` for a PEM that can't be read, and for a key that is not the certificate's.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made = _Named(ssl.PROTOCOL_TLS_CLIENT)
+    made.name = tls.server_name
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(["http/1.1"])
     if tls.skip_verify:
