@@ -22,7 +22,7 @@ class Through:
         return httpcore.Response(
             answer.status_code,
             headers=answer.headers.raw,
-            content=body,
+            content=answer.content if answer.is_stream_consumed else body,
             extensions={"reason_phrase": answer.reason_phrase.encode(), **answer.extensions},
         )
 
