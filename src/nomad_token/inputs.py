@@ -3,7 +3,6 @@
 Whatever lists inputs (action.yml, the README's table, the check for misspelt names) is made from these declarations.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from nomad_token.text import shown
 _T = TypeVar("_T")
 
 _USERINFO: Final = re.compile(r"//[^/@\s]*@")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class InputGroup:
 
 def _whole(value: str) -> str:
     """Refuse what was no text where it came from: nothing can be saved of it, or sent."""
-    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if _SURROGATE.search(value):
         raise ValueError("holds bytes that are no text in UTF-8")
     return value
 
@@ -264,5 +264,7 @@ def _unknown(name: str, known: set[str]) -> str:
         return f"`{shown(name)}` is vault-action's name; here it is called {meant}."
     if _OF_VAULT_ACTION_ALONE.fullmatch(name):
         return f"`{shown(name)}` is an input of vault-action, and has no counterpart here."
+    import difflib  # noqa: PLC0415 - most names are known
+
     close = difflib.get_close_matches(name.replace("_", "-"), sorted(known), n=1)
     return f"`{shown(name)}` is not an input" + (f": did you mean `{close[0]}`?" if close else ".")

@@ -25,7 +25,7 @@ from nomad_token.revoke import SECONDS as UNDO_SECONDS
 from nomad_token.revoke import undo
 from nomad_token.secret import SecretStr
 from nomad_token.signals import GONE_WITHIN
-from nomad_token.state import Ledger, Plan, Server
+from nomad_token.state import Ledger, Plan, ServerName
 from nomad_token.text import in_summary, shown
 from nomad_token.undo.outcome import Ending, Outcome
 from nomad_token.undo.outcome import Means as UndoMeans
@@ -278,7 +278,7 @@ def _plan(order: Order) -> Plan:
     )
 
 
-def _own(order: Order) -> tuple[Server, ...]:
+def _own(order: Order) -> tuple[ServerName, ...]:
     """Name the servers to which something of our own is brought along."""
-    brought: dict[Server, bool] = {"vault": order.vault in order.own, "nomad": order.nomad in order.own}
+    brought: dict[ServerName, bool] = {"vault": order.vault in order.own, "nomad": order.nomad in order.own}
     return tuple(name for name, is_brought in brought.items() if is_brought)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -107,6 +106,10 @@ def _retry_after(failure: Failure, now: datetime) -> float:
     value = failure.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    if not value:
+        return 0.0
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers ask for a time of day
+
     with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
     return 0.0

@@ -1,4 +1,4 @@
-"""A secret, from birth to the last moment."""
+"""A secret, from birth to the last moment: a type of our own, since pydantic's takes as long to import as a revoke."""
 
 
 class SecretStr:

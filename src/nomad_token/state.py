@@ -23,7 +23,7 @@ VERSION: Final = 1
 MOST_BYTES: Final = 64 * 1024
 """The whole state of a mint: the runner hands it over in environment variables (Linux: 128 KiB each)."""
 
-Server = Literal["vault", "nomad"]
+ServerName = Literal["vault", "nomad"]
 Made = Literal["login", "creds", "token", "nomad login"]
 
 _ADDRESS: Final = re.compile(r"[^\s\x00-\x1f]{1,2000}")
@@ -44,7 +44,7 @@ class Plan(_Fact, kw_only=True, tag="plan"):
     """The Nomad that grants tokens itself, for an issuer without Vault."""
     lent: Annotated[str, Meta(pattern=r"^(vault-token|nomad-management-token)?\Z")] = ""
     """The input with the user's own credential that the undo needs: it is read again, and never saved."""
-    own: tuple[Server, ...] = ()
+    own: tuple[ServerName, ...] = ()
     """The servers to which a key or headers are brought along, which are read again from the inputs."""
     revoke: bool
     on_revoke_failure: Literal["warn", "fail"]

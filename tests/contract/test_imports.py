@@ -19,6 +19,12 @@ _NEVER = (
     "yaml",
     # a file of setup is read by it, and its import takes as long as all others together
     "pydantic",
+    # of the standard library, what only a few roads need
+    "asyncio",
+    "difflib",
+    "email",
+    "http",
+    "argparse",
 )
 _ROAD = (
     "import sys, nomad_token.__main__; nomad_token.__main__._begin(); "

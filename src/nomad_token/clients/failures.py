@@ -92,6 +92,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
+    """By their names in lower case."""
     text: str = field(repr=False)
     proxy: str = ""
     """The proxy that it came through, without its password; empty without one."""

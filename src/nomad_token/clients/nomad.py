@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from nomad_token.clients.failures import Answer, Lost, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection, Place
-from nomad_token.clients.plausible import UUID, Accessor, check_like
+from nomad_token.clients.plausible import UUID, Accessor, NomadSecret
 from nomad_token.said import FromNomad
 from nomad_token.secret import SecretStr
 from nomad_token.value import Time, Value, read
@@ -37,14 +37,10 @@ class Minted(Value, kw_only=True):
     """A token as Nomad makes it (api-contract 2.2)."""
 
     accessor_id: Accessor = field(name="AccessorID")
-    secret_id: SecretStr = field(name="SecretID")
+    secret_id: NomadSecret = field(name="SecretID")
     type: _Type = field(name="Type")
     policies: tuple[str, ...] = field(default=(), name="Policies")
     expiration_time: Time | None = field(default=None, name="ExpirationTime")
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a secret that can't be one."""
-        check_like(UUID, self.secret_id, "SecretID")
 
 
 class Standing(Enum):

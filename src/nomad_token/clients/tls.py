@@ -66,7 +66,7 @@ def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     elif tls.ca:
-        made.load_verify_locations(cadata=_without_letters(tls.ca))
+        made.load_verify_locations(cadata=_in_ascii(tls.ca))
     elif any(_SYSTEM_FOLDER.glob("*.0")):
         made.load_verify_locations(capath=_SYSTEM_FOLDER)
     else:
@@ -78,7 +78,7 @@ def context(tls: Tls, key: SecretStr | None) -> ssl.SSLContext:
     return made
 
 
-def _without_letters(pem: str) -> str:
+def _in_ascii(pem: str) -> str:
     """Leave out what is not ASCII: it stands in comments, and OpenSSL takes none of it."""
     return pem.encode("ascii", errors="ignore").decode()
 

@@ -8,10 +8,10 @@ from msgspec import Meta, ValidationError
 
 from nomad_token.clients.failures import Answer, Lost, Refusal
 from nomad_token.clients.http import READ_SECONDS, Connection, Place
-from nomad_token.clients.plausible import UUID, Accessor, amiss, check_like
+from nomad_token.clients.plausible import Accessor, NomadSecret, VaultSecret
 from nomad_token.said import FromVault
 from nomad_token.secret import SecretStr
-from nomad_token.value import Value, read
+from nomad_token.value import Value, amiss, read
 
 # Longer than the 90 s after which Vault itself gives a request up: what it answers, we hear (api-contract 7.2).
 CREDS_SECONDS: Final = 95.0
@@ -19,7 +19,6 @@ CREDS_SECONDS: Final = 95.0
 SECOND_FACTOR: Final = "the login asks for a second factor (mfa_requirement)"
 """What such a login is refused with here: Vault's own answer to it is a success without a token."""
 
-_OPAQUE: Final = r"^[\w.=-]{8,4096}$"
 _LONGEST: Final = 4096
 _LONGEST_LIFE: Final = 100 * 366 * 86400
 """Seconds; beyond it a time of day can't be told."""
@@ -33,17 +32,13 @@ _Life = Annotated[int, Meta(ge=0, le=_LONGEST_LIFE)]
 class Login(Value, kw_only=True):
     """The `auth` object of a login (api-contract 3.2)."""
 
-    client_token: SecretStr
+    client_token: VaultSecret
     accessor: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]*\Z", max_length=512)] = ""
     lease_duration: _Life
     """Seconds of life; 0 is for ever."""
     token_type: str = "service"  # noqa: S105 - a kind of token
     num_uses: int = 0
     """0 is without limit."""
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a token that can't be one."""
-        check_like(_OPAQUE, self.client_token, "client_token")
 
 
 class TokenSelf(Value, kw_only=True):
@@ -64,11 +59,7 @@ class Creds(Value, kw_only=True):
     """Seconds."""
     renewable: bool
     accessor_id: Accessor
-    secret_id: SecretStr
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a secret that can't be one."""
-        check_like(UUID, self.secret_id, "secret_id")
+    secret_id: NomadSecret
 
 
 class Granted(Value, kw_only=True):
@@ -223,8 +214,8 @@ class Vault:
         """Check an answer that should hold a secret; one that does not is as good as lost."""
         try:
             return read(model, raw)
-        except ValidationError as error:
-            raise Lost(self.address, f"the answer has no plausible {amiss(error)}") from None
+        except ValidationError:
+            raise Lost(self.address, f"the answer has no plausible {', '.join(amiss(model, raw))}") from None
 
 
 def _namespace(name: str) -> str:
